@@ -1,0 +1,64 @@
+# Needs Go, make and git; the race detector also needs a C compiler. Everything
+# else is built from the versions pinned in tools/go.mod.
+
+# A go.work in a parent directory must not change what the targets see.
+export GOWORK=off
+
+COUNT = 100
+BENCH_COUNT = 20
+MIN_COVERAGE = 95
+
+# The directory of every module but tools/. Directories that start with a dot
+# and testdata are skipped, as the go command skips them.
+MODULES = find . -name go.mod ! -path './tools/*' ! -path '*/testdata/*' ! -path '*/.*/*' \
+	-exec dirname {} \; | sort
+
+# Starts a loop over the modules; the recipe runs in each module's directory.
+# All modules run even if one fails, and the failed ones are named at the end.
+EACH = root=$$(pwd); failed=; mods=$$($(MODULES)); \
+	for m in $$mods; do echo "==> $@: module $$m"; (cd "$$m" &&
+DONE = ) || failed="$$failed $$m"; done; \
+	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
+
+.PHONY: help build test stress cover bench lint fmt tidy tools clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## compile every module
+	@$(EACH) go build -o /dev/null ./... $(DONE)
+
+test: ## test every module with the race detector; the root module with 1, 2 and 8 CPUs
+	@$(EACH) if [ "$$m" = . ]; then go test -race -shuffle=on -cpu=1,2,8 ./...; \
+		else go test -race ./...; fi $(DONE)
+
+stress: ## run the root module's tests COUNT times (default 100)
+	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
+
+cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE percent (default 95)
+	go test -coverpkg=./... -coverprofile=coverage.out ./...
+	@total=$$(go tool cover -func=coverage.out | awk '/^total:/ { print $$NF + 0 }'); \
+	echo "statement coverage: $$total%, required: $(MIN_COVERAGE)%"; \
+	awk -v t="$$total" -v m=$(MIN_COVERAGE) 'BEGIN { exit !(t != "" && t + 0 >= m + 0) }'
+
+bench: ## run the root module's benchmarks BENCH_COUNT times (default 20)
+	go test -run '^$$' -bench . -benchmem -count=$(BENCH_COUNT) ./...
+
+lint: tools ## check style, go.mod files, formatting and workflows
+	@$(EACH) "$$root/bin/golangci-lint" run --config="$$root/.golangci.yml" ./... && \
+		go mod tidy -diff $(DONE)
+	bin/golangci-lint fmt --diff
+	bin/actionlint -shellcheck= -pyflakes=
+
+fmt: tools ## format all Go files
+	bin/golangci-lint fmt
+
+tidy: ## run go mod tidy in every module and in tools
+	@$(EACH) go mod tidy $(DONE)
+	cd tools && go mod tidy
+
+tools: ## build the pinned tools into bin/
+	@go build -C tools -buildvcs=false -o ../bin/ tool
+
+clean: ## remove built files
+	rm -rf bin coverage.out

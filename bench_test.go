@@ -1,0 +1,208 @@
+package workerpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// The benchmarks compare, since a time alone says more about the machine and its
+// neighbours than about the code. Each iteration runs every contender once, in
+// turn, each on the same number of jobs; reported are the median time a job of each
+// contender, and the median, over the iterations, of its ratio to the first one,
+// the baseline. Run them with enough iterations for a median:
+//
+//	go test -run '^$' -bench . -benchtime 31x
+
+// contender does n jobs with the given number of workers and places.
+type contender struct {
+	name string
+	run  func(workers, buffer, n int)
+}
+
+func compare(b *testing.B, workers, buffer, n int, contenders []contender) {
+	times := make([][]float64, len(contenders))
+	allocs := make([][]float64, len(contenders))
+	for b.Loop() {
+		for i, c := range contenders {
+			ns, mallocs := measure(func() { c.run(workers, buffer, n) })
+			times[i] = append(times[i], ns/float64(n))
+			allocs[i] = append(allocs[i], mallocs/float64(n))
+		}
+	}
+	b.ReportMetric(0, "ns/op") // says nothing here
+	for i, c := range contenders {
+		b.ReportMetric(median(times[i]), c.name+"-ns/job")
+		b.ReportMetric(median(allocs[i]), c.name+"-allocs/job")
+		if i > 0 {
+			ratios := make([]float64, len(times[i]))
+			for k := range ratios {
+				ratios[k] = times[i][k] / times[0][k]
+			}
+			b.ReportMetric(median(ratios), c.name+"/"+contenders[0].name)
+		}
+	}
+}
+
+func measure(f func()) (ns, mallocs float64) {
+	runtime.GC() // each contender pays for its own garbage only
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	f()
+	ns = float64(time.Since(start).Nanoseconds())
+	runtime.ReadMemStats(&after)
+	return ns, float64(after.Mallocs - before.Mallocs)
+}
+
+func median(v []float64) float64 {
+	v = slices.Clone(v)
+	slices.Sort(v)
+	return v[len(v)/2]
+}
+
+func noop(_ context.Context, n int) (int, error) { return n, nil }
+
+// barePool is what one writes by hand: a jobs channel, workers, a WaitGroup that
+// closes the results channel. It has the fast path of a pool and nothing else: a
+// panic ends the program, a Goexit hangs it, it cannot be cancelled.
+func barePool(workers, buffer, n int) {
+	type result struct {
+		job, value int
+		err        error
+	}
+	jobs := make(chan int, buffer)
+	results := make(chan result, buffer)
+	var wg sync.WaitGroup
+	var fn workerpool.Func[int, int] = noop
+	for range workers {
+		wg.Go(func() {
+			for job := range jobs {
+				value, err := fn(context.Background(), job)
+				results <- result{job, value, err}
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(results)
+	}()
+	go func() {
+		for i := range n {
+			jobs <- i
+		}
+		close(jobs)
+	}()
+	count := 0
+	for range results {
+		count++
+	}
+	mustEqual(count, n)
+}
+
+// bareGoroutines starts a goroutine for each job, at most workers at once.
+func bareGoroutines(workers, buffer, n int) {
+	type result struct {
+		job, value int
+		err        error
+	}
+	results := make(chan result, buffer)
+	slots := make(chan struct{}, workers)
+	var wg sync.WaitGroup
+	var fn workerpool.Func[int, int] = noop
+	go func() {
+		for i := range n {
+			slots <- struct{}{}
+			wg.Go(func() {
+				value, err := fn(context.Background(), i)
+				results <- result{i, value, err}
+				<-slots
+			})
+		}
+		wg.Wait()
+		close(results)
+	}()
+	count := 0
+	for range results {
+		count++
+	}
+	mustEqual(count, n)
+}
+
+func newPool(workers, buffer int) *workerpool.Pool[int, int] {
+	p, err := workerpool.New(noop, workerpool.WithWorkers(workers), workerpool.WithBuffer(buffer))
+	if err != nil {
+		panic(err)
+	}
+	return p
+}
+
+func submitResults(workers, buffer, n int) {
+	p := newPool(workers, buffer)
+	ctx, cancel := context.WithCancel(context.Background()) // one that can end, as real ones can
+	defer cancel()
+	go func() {
+		for i := range n {
+			if err := p.Submit(ctx, i); err != nil {
+				panic(err)
+			}
+		}
+		p.Close()
+	}()
+	count := 0
+	for range p.Results() {
+		count++
+	}
+	mustEqual(count, n)
+}
+
+func trySubmitResults(workers, buffer, n int) {
+	p := newPool(workers, buffer)
+	go func() {
+		for i := range n {
+			for {
+				err := p.TrySubmit(i)
+				if err == nil {
+					break
+				}
+				if !errors.Is(err, workerpool.ErrFull) {
+					panic(err)
+				}
+				runtime.Gosched()
+			}
+		}
+		p.Close()
+	}()
+	count := 0
+	for range p.Results() {
+		count++
+	}
+	mustEqual(count, n)
+}
+
+func mustEqual(got, want int) {
+	if got != want {
+		panic(fmt.Sprintf("%d results of %d jobs", got, want))
+	}
+}
+
+func BenchmarkSubmit(b *testing.B) {
+	for _, workers := range []int{1, 4, 64} {
+		for _, buffer := range []int{0, 16, 128, 1024} {
+			b.Run(fmt.Sprintf("workers=%d/buffer=%d", workers, buffer), func(b *testing.B) {
+				compare(b, workers, buffer, 100_000, []contender{
+					{"bare", barePool},
+					{"goroutines", bareGoroutines},
+					{"pool", submitResults},
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package workerpool
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+)
+
+// call is a Do that waits for the result of its one job. The job runs under the
+// context of its caller and may be taken back by him until it begins.
+type call[T, R any] struct {
+	ctx    context.Context // for the job: ends with its caller's
+	cancel context.CancelCauseFunc
+	state  atomic.Uint32
+	job    T             // until it begins or is taken back
+	result Result[T, R]  // from when done is closed until it is taken
+	done   chan struct{} // closed when the job is finished
+}
+
+// The states of a call. Exactly one side wins each step: the worker begins a
+// queued job or its caller takes it back; the worker finishes a running one or
+// its caller has left before.
+const (
+	callQueued uint32 = iota
+	callRunning
+	callFinished
+	callLeft
+)
+
+func (p *Pool[T, R]) newCall(ctx context.Context, job T) *call[T, R] {
+	c := &call[T, R]{job: job, done: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
+	return c
+}
+
+// do is Do, and TryDo where wait is false.
+func (p *Pool[T, R]) do(ctx context.Context, op string, job T, wait bool) (R, error) {
+	var none R
+	if err := p.mayStart(ctx, op); err != nil {
+		return none, err
+	}
+	if outer := p.jobOf(ctx); outer != nil {
+		lent, err := p.borrow(ctx, op, outer, wait)
+		if err != nil {
+			return none, err
+		}
+		if lent {
+			return p.doInside(ctx, outer, job)
+		}
+	}
+	c, err := p.queueCall(ctx, op, job, wait)
+	if err != nil {
+		return none, err
+	}
+	return p.await(ctx, ctx.Done(), c)
+}
+
+// queueCall puts a job that its caller waits for in the queue.
+func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool) (*call[T, R], error) {
+	enter := p.enter
+	if !wait {
+		enter = p.tryEnter
+	}
+	if err := enter(op); err != nil {
+		return nil, err
+	}
+	c := p.newCall(ctx, job)
+	t := task[T, R]{call: c}
+	var err error
+	if wait {
+		err = p.send(ctx, op, t)
+	} else {
+		err = p.trySend(op, t)
+	}
+	if err != nil {
+		c.cancel(nil)
+		return nil, err
+	}
+	return c, nil
+}
+
+// doInside is do for a job whose place is lent by outer. It waits for the end of
+// the job, whose context ends with ctx, and not for ctx: only then is the place
+// back.
+func (p *Pool[T, R]) doInside(ctx context.Context, outer *jobContext, job T) (R, error) {
+	c := p.newCall(ctx, job)
+	back := p.runLent(outer, task[T, R]{call: c})
+	value, err := p.await(ctx, nil, c)
+	<-back
+	return value, err
+}
+
+// begin reports whether the job may run; if not, its caller took it back.
+func (c *call[T, R]) begin() bool { return c.state.CompareAndSwap(callQueued, callRunning) }
+
+// takeJob takes the job out of the call, so that the call does not keep it.
+func (c *call[T, R]) takeJob() T {
+	var none T
+	job := c.job
+	c.job = none
+	return job
+}
+
+// takeBack takes back a job that has not begun, and reports whether it did.
+func (c *call[T, R]) takeBack() bool {
+	if !c.state.CompareAndSwap(callQueued, callLeft) {
+		return false
+	}
+	c.takeJob()
+	c.cancel(nil)
+	return true
+}
+
+// leave says that the caller no longer waits for a job that has begun, and reports
+// whether it was in time; if not, the result is there.
+func (c *call[T, R]) leave() bool { return c.state.CompareAndSwap(callRunning, callLeft) }
+
+// finish puts the result there for the caller, and reports whether he still waits.
+func (c *call[T, R]) finish(r Result[T, R]) (received bool) {
+	c.result = r
+	received = c.state.CompareAndSwap(callRunning, callFinished)
+	if !received {
+		c.result = Result[T, R]{} // whoever keeps the job's context keeps c
+	}
+	c.cancel(nil)
+	close(c.done)
+	return received
+}
+
+// takeResult takes the result out of a call that is done.
+func (c *call[T, R]) takeResult() Result[T, R] {
+	r := c.result
+	c.result = Result[T, R]{}
+	return r
+}
+
+// handOver gives the result to the caller of c. A panic that he is no longer there
+// to receive is logged: it must not vanish.
+func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
+	if c.finish(r) {
+		return
+	}
+	if err, ok := r.Err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
+		slog.Error("workerpool: a job panicked after its caller had left",
+			"pool", p.name, "panic", err.Error(), "stack", string(err.Stack))
+	}
+}
+
+// await waits for the result of c, or until its caller leaves because ctx has ended.
+func (p *Pool[T, R]) await(ctx context.Context, left <-chan struct{}, c *call[T, R]) (R, error) {
+	var none R
+	cancelled := p.ctx.Done()
+	for {
+		select {
+		case <-c.done:
+			r := c.takeResult()
+			return r.Value, r.Err
+		case <-left:
+			if c.takeBack() {
+				return none, p.contextError(ctx, "job not run", ErrNotRun)
+			}
+			if c.leave() {
+				return none, p.contextError(ctx, "left the job while it ran")
+			}
+			left = nil // it has just finished
+		case <-cancelled:
+			if c.takeBack() {
+				return none, p.notRunError()
+			}
+			// Nobody else has to watch the pool for this job: its caller does.
+			c.cancel(context.Cause(p.ctx))
+			cancelled = nil
+		}
+	}
+}

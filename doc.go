@@ -1,0 +1,138 @@
+// Package workerpool runs many jobs, a fixed number at once, and hands back the
+// outcome of every job exactly once.
+//
+// A [Pool] owns a bounded channel of jobs, a fixed set of workers and a channel of
+// results. Jobs are values of a type T, and one function, given when the pool is
+// made, turns each into a value of a type R or an error:
+//
+//	pool, err := workerpool.New(fetch, workerpool.WithWorkers(8))
+//	if err != nil {
+//		return err
+//	}
+//	defer pool.Stop()
+//	go func() {
+//		defer pool.Close()
+//		for _, url := range urls {
+//			if pool.Submit(ctx, url) != nil {
+//				return
+//			}
+//		}
+//	}()
+//	for r := range pool.Results() {
+//		fmt.Println(r.Job, r.Value, r.Err)
+//	}
+//
+// There are two ways to a result. [Pool.Submit] queues a job, and its [Result] comes
+// on [Pool.Results], for whoever reads that. [Pool.Do] runs a job and returns its
+// outcome to the one who called it; that is for handlers which share a pool.
+//
+// # Choosing the numbers
+//
+// [WithWorkers] is how many jobs run at once. Jobs that compute want as many as there
+// are processors, which is the default. Jobs that wait for a network, a disk or a
+// database want as many as the other side serves well at once, often far more or
+// far fewer; set it.
+//
+// [WithBuffer] is how many more may wait. A small buffer evens out bursts. A large one
+// only makes jobs wait where their submitters would have, and there is more to be
+// finished or given up when the pool ends.
+//
+// # Guarantees
+//
+// Each has tests whose names bear its number.
+//
+//   - G1 One result. Every accepted job has exactly one Result, whatever happens to
+//     it: it returns, fails, panics, calls [runtime.Goexit], times out, or is
+//     cancelled before it ran. What is delivered and what Stop returns is together
+//     what was accepted. A job is accepted when Submit or TrySubmit returned nil for
+//     it, or when Do or TryDo returned anything but a refusal.
+//   - G2 Bound. No more than Workers calls of Func run at once, over all callers
+//     together. A Func that waits inside a call to its own pool lends its place to
+//     the job it waits for, and does not count meanwhile. Fewer workers by Resize
+//     take effect as running jobs end.
+//   - G3 Backpressure. No more than Buffer jobs wait in the queue, and no more than
+//     Buffer results for a reader; then submitters wait. Nothing behind that is
+//     unbounded. (Jobs that nest cost a waiting goroutine for each level.)
+//   - G4 Any order of calls. All methods may be called from any goroutine, in any
+//     order, any number of times, at once, and from inside a job. Nothing panics.
+//     After Close everything that submits returns ErrClosed. Only Stop called from
+//     inside a job waits for itself; see also Blocking below.
+//   - G5 No leak. When Stop has returned, or Results was read to its end, no
+//     goroutine, timer or context of the pool is left. After a cancellation the
+//     workers wait for no reader: Results read to its end is complete, always, and
+//     what nobody reads comes from Stop.
+//   - G6 Cancellation. When the pool is cancelled, running jobs see their context
+//     end with that cause; jobs in the queue do not run, and their error wraps
+//     ErrNotRun and the cause. A job's own error that is a context's error is just
+//     that job's error. A Do that is cancelled takes back only its own job.
+//   - G7 Isolation. A panic or Goexit in a job harms nothing else: the worker lives,
+//     or is replaced, and the size of the pool stays.
+//   - G8 Order. Jobs leave the queue in the order in which they entered it, and with
+//     one worker they run in it. A job that runs in the place of its submitter (G10)
+//     overtakes.
+//   - G9 Memory model. Submit happens before the call of Func for that job, and the
+//     return of Func before its Result is received.
+//   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it
+//     was given, never waits for a place: where it would have to (Submit when the
+//     queue is full; Do always) its place is lent to the new job, which runs on a
+//     goroutine of its own. A job has one place; several of its goroutines that need
+//     it take turns. This works through other pools too: a job of A may call B, whose
+//     job calls A. When Func has returned, its context lends nothing any more.
+//   - G11 Nothing kept. Once a Result is delivered the pool holds no reference to the
+//     job or its value.
+//   - G12 Testable. A pool works inside a bubble of testing/synctest, in one bubble
+//     after another. The package has no goroutine, channel or timer of its own, and
+//     holds no mutex while it waits or calls Func.
+//
+// # Blocking
+//
+// Submit and Do wait while the queue is full. That ends when a worker takes a job, so
+// it takes a reader of Results as soon as those are full too (Do's own outcome does
+// not go there). Two programs that hang, and their cures:
+//
+// A program that submits everything and then reads stops at the first job that
+// does not fit. Submit from a goroutine of its own, as above.
+//
+// A crawler whose only reader of Results submits the links that it finds stops when
+// the queue and the results are full: the reader waits for a place, and the workers
+// for a reader. Submit from inside the jobs instead, with their contexts (G10), and
+// let the reader only read.
+//
+// When the context of a Submit ends while it waits, its error says what it waited
+// for: queue full (128 waiting, 4 running, 128 results unread).
+//
+// # Errors and panics
+//
+//	switch {
+//	case err == nil: // ran, and returned no error
+//	case errors.Is(err, workerpool.ErrNotRun): // never ran: the pool was stopped
+//	case errors.Is(err, workerpool.ErrGoexit): // called runtime.Goexit
+//	case errors.Is(err, workerpool.ErrJobTimeout): // see WithJobTimeout
+//	case errors.As(err, &panicked): // a *PanicError: its value and its stack
+//	default: // what Func returned
+//	}
+//
+// A panic of a job is captured, with its stack, as the error of that one job, at once.
+// Errors that come from a context wrap both its Err and its [context.Cause]. No error
+// text of the pool contains a job.
+//
+// # Ending a pool
+//
+//   - [Pool.Close]: nothing more is accepted; what was is finished. Does not wait.
+//   - [Pool.Shutdown]: Close, and wait; when its context ends, cancel.
+//   - [Pool.Stop]: cancel, wait for the running jobs, and return every Result that
+//     nobody has read.
+//   - Cancelling the context of [WithContext]: as Stop, without waiting.
+//   - [Pool.Wait] ends nothing: it waits until the pool has nothing to do.
+//
+// Batch code says defer pool.Stop(), which also cleans up after an early return. A
+// service calls Shutdown with a deadline, and does not defer Stop, which waits for
+// every Func that runs, however long. A pool that is dropped keeps its goroutines
+// (a cancelled one: a single one, as long as there are results).
+//
+// # Testing
+//
+// In a synctest bubble everything a pool does is exact: after synctest.Wait the
+// workers have taken what there is to take, [Pool.Stats] is exact, and time-outs
+// take no time. The tests of this package are examples of it.
+package workerpool

@@ -1,0 +1,245 @@
+package workerpool
+
+import "context"
+
+// Close closes the intake: from now on Submit, TrySubmit, Do and TryDo return
+// [ErrClosed], and those of them that wait for a place do so at once. The jobs that
+// were accepted are finished; then the workers leave and Results is closed.
+//
+// Close does not block. A second Close, or one after a cancellation, does nothing.
+func (p *Pool[T, R]) Close() {
+	if p.ledger.closeIntake() {
+		close(p.intake)
+		p.settle()
+	}
+}
+
+// Wait blocks until no accepted job is unfinished, at least for a moment: each has
+// run, or was cancelled, and its result was handed to its caller or is on Results.
+// It returns nil then, at once if it is so already, and the cause of ctx when that
+// ends first. It neither closes the pool nor changes anything else, so it may be
+// called again and again.
+//
+// As for Submit, somebody has to read Results once they are full. Wait given the
+// context of a job of this pool would wait for that job: it returns an error.
+func (p *Pool[T, R]) Wait(ctx context.Context) error { return p.wait(ctx, "Wait") }
+
+func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
+	if err := p.mayWait(ctx, op); err != nil {
+		return err
+	}
+	if idle := p.whenIdle(); !closedBefore(idle, ctx.Done()) {
+		return p.contextError(ctx, op)
+	}
+	return nil
+}
+
+// Shutdown ends the pool in good order: it closes the intake as [Pool.Close] does,
+// and waits until every accepted job is finished. nil means that every one of them
+// ran, and that its result is on Results, perhaps still to be read, or with its
+// caller.
+//
+// When ctx ends first, Shutdown cancels the pool with the cause of ctx and returns
+// at once, without waiting for the jobs that run, with a [*ShutdownError] that
+// wraps the cause and counts what was left. No outcome is lost by that: they still
+// come on Results, or from Stop. A pool that is cancelled otherwise makes Shutdown
+// return such an error too, wrapping that cause, when the jobs that run have ended
+// or ctx has.
+//
+// As for Submit, somebody has to read Results once they are full. Shutdown given
+// the context of a job of this pool would wait for that job: it closes the intake,
+// does not wait, and returns an error.
+func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
+	if ctx != nil {
+		p.Close()
+	}
+	if err := p.mayWait(ctx, "Shutdown"); err != nil {
+		return err
+	}
+	finished := closedBefore(p.whenIdle(), ctx.Done())
+	switch {
+	case p.cancelled():
+		return p.shutdownError(p.ctx)
+	case !finished:
+		err := p.shutdownError(ctx)
+		p.stop(context.Cause(ctx))
+		return err
+	}
+	return nil
+}
+
+// mayWait returns why a call that would wait for the pool with ctx cannot.
+func (p *Pool[T, R]) mayWait(ctx context.Context, op string) error {
+	if ctx == nil {
+		return newError(p.name, nil, "%s: context must not be nil", op)
+	}
+	if p.jobOf(ctx) != nil {
+		return newError(p.name, nil, "%s: called from a job of the pool, it would wait for itself", op)
+	}
+	return nil
+}
+
+// closedBefore waits until one of the two is closed, and reports whether it is
+// first, which it prefers when both are.
+func closedBefore(first, second <-chan struct{}) bool {
+	select {
+	case <-first:
+		return true
+	default:
+	}
+	select {
+	case <-first:
+		return true
+	case <-second:
+		return false
+	}
+}
+
+// Stop ends the pool now. It cancels it with the cause [ErrStopped]: jobs that run
+// see their context cancelled, jobs in the queue do not run and get a Result whose
+// error wraps [ErrNotRun], and nothing is accepted any more. Then Stop waits until
+// the running jobs have returned, and returns every Result that nobody has read.
+//
+// Together with what was read from Results these are the outcomes of all jobs,
+// once each. When others read Results at the same time, or call Stop, each Result
+// goes to one of them. On a pool that has ended Stop returns what is left on
+// Results, once, then nil.
+//
+// Stop waits for as long as a Func takes to return; nothing cuts it short. Called
+// from inside a job it waits for that job, which waits for it: use Close there, or
+// cancel the context of the pool.
+//
+// When Stop has returned, nothing of the pool is left: no goroutine, no timer, no
+// entry in the context given to WithContext.
+func (p *Pool[T, R]) Stop() []Result[T, R] {
+	if p.ctx == nil { // the zero Pool
+		return nil
+	}
+	p.stop(ErrStopped)
+	var unread []Result[T, R]
+	for r := range p.results {
+		unread = append(unread, r)
+	}
+	return unread
+}
+
+// closeResults is the goroutine that waits for the workers and closes Results: they
+// alone send on it, so after the last one has left nobody does. A cancelled pool
+// leaves it to sweep.
+func (p *Pool[T, R]) closeResults() {
+	p.running.Wait()
+	if p.stopSweep() {
+		p.cancelCtx(ErrClosed) // takes the pool out of the context given to WithContext
+		close(p.results)
+		return
+	}
+	close(p.gone)
+}
+
+// sweep is the goroutine that ends a pool which was cancelled. It empties the
+// queue, takes the results that workers could not place on Results, so that they
+// leave without waiting for a reader, and offers all of it on Results until it is
+// read, or Stop has taken it.
+//
+// Its memory is bounded by what a pool holds: the queue, and one result a worker.
+func (p *Pool[T, R]) sweep() {
+	p.Close()
+	p.wakeWorkers()
+	var kept []Result[T, R]
+	jobs, gone := p.jobs, p.gone
+	for jobs != nil || gone != nil || len(kept) > 0 {
+		var out chan Result[T, R] // nil, on which nothing is ever sent, while there is nothing to send
+		var first Result[T, R]
+		if len(kept) > 0 {
+			out, first = p.results, kept[0]
+		}
+		select {
+		case t, ok := <-jobs:
+			if !ok {
+				jobs = nil
+				break
+			}
+			if r, forResults := p.refuse(t); forResults {
+				kept = append(kept, r)
+				p.kept.Add(1)
+			}
+			p.ledger.finished.Add(1)
+			p.settle()
+		case r := <-p.late:
+			kept = append(kept, r)
+			p.kept.Add(1)
+		case out <- first:
+			kept[0] = Result[T, R]{}
+			kept = kept[1:]
+			p.kept.Add(-1)
+		case <-gone:
+			gone = nil
+		}
+	}
+	close(p.results)
+}
+
+// refuse gives up a job because the pool was cancelled. It hands the outcome to the
+// job's call, or returns it when it is one for Results.
+func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
+	p.notRun.Add(1)
+	if t.call == nil {
+		return Result[T, R]{Job: t.job, Err: p.notRunError()}, true
+	}
+	if t.call.begin() {
+		p.handOver(t.call, Result[T, R]{Job: t.call.takeJob(), Err: p.notRunError()})
+	}
+	return r, false
+}
+
+// whenIdle returns a channel that is closed when no accepted job is unfinished.
+func (p *Pool[T, R]) whenIdle() <-chan struct{} {
+	p.mu.Lock()
+	if p.idle == nil {
+		p.idle = make(chan struct{})
+		p.watched.Store(true)
+	}
+	idle := p.idle
+	p.mu.Unlock()
+	p.settle()
+	return idle
+}
+
+// settle does what is due when nothing is unfinished: it closes the jobs channel if
+// the intake is closed, and tells those who wait for the pool to be idle. Whoever
+// makes the ledger balance calls it afterwards; of several who see the same
+// balance one acts.
+func (p *Pool[T, R]) settle() {
+	idle, open := p.ledger.balance()
+	if !idle {
+		return
+	}
+	if !open && p.jobs != nil && p.jobsClosed.CompareAndSwap(false, true) {
+		p.completed.Store(p.ctx.Err() == nil)
+		close(p.jobs)
+	}
+	if p.watched.Load() {
+		p.mu.Lock()
+		waiters := p.idle
+		p.idle = nil
+		p.watched.Store(false)
+		p.mu.Unlock()
+		if waiters != nil {
+			close(waiters)
+		}
+	}
+}
+
+// stop cancels the pool. The alert comes first, so that no worker misses it.
+func (p *Pool[T, R]) stop(cause error) {
+	p.mu.Lock()
+	p.stopped = true
+	p.countExcess()
+	p.mu.Unlock()
+	p.cancelCtx(cause)
+}
+
+// cancelled reports whether the pool was cancelled before it had finished.
+func (p *Pool[T, R]) cancelled() bool {
+	return p.ctx != nil && p.ctx.Err() != nil && !p.completed.Load()
+}

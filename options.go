@@ -1,0 +1,116 @@
+package workerpool
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+)
+
+// Limits of what New and Resize accept. They are far above what makes sense and
+// far below what would exhaust the machine by a slip of the pen.
+const (
+	maxWorkers = 1 << 20
+	maxBuffer  = 1 << 24
+)
+
+// defaultBuffer is the number of places in the queue, and of results that wait
+// for their reader, when WithBuffer is not given. On no-op jobs a pool with 128
+// places has most of the throughput there is to have (see DESIGN.md for the
+// figures); more only adds to what is in flight at a shutdown.
+const defaultBuffer = 128
+
+// An Option configures a pool when it is made. Options are made by the With
+// functions of this package. A nil Option is ignored, and of two options of the
+// same kind the later one wins.
+type Option interface{ apply(*config) }
+
+type optionFunc func(*config)
+
+func (f optionFunc) apply(c *config) { f(c) }
+
+// config is what the options add up to. It has no type parameters, so that
+// New(fetch, WithWorkers(8)) infers the types of the pool from fetch alone.
+type config struct {
+	workers    int
+	buffer     int
+	ctx        context.Context
+	name       string
+	jobTimeout time.Duration
+	hasTimeout bool
+}
+
+func newConfig(opts []Option) config {
+	c := config{
+		workers: runtime.GOMAXPROCS(0),
+		buffer:  defaultBuffer,
+		ctx:     context.Background(),
+	}
+	for _, o := range opts {
+		if o != nil {
+			o.apply(&c)
+		}
+	}
+	return c
+}
+
+// validate returns one error for each setting that is out of bounds, all joined.
+func (c config) validate() error {
+	return errors.Join(
+		c.check(c.workers >= 1, "WithWorkers(%d): must be at least 1", c.workers),
+		c.check(c.workers <= maxWorkers, "WithWorkers(%d): must be at most %d", c.workers, maxWorkers),
+		c.check(c.buffer >= 0, "WithBuffer(%d): must be at least 0", c.buffer),
+		c.check(c.buffer <= maxBuffer, "WithBuffer(%d): must be at most %d", c.buffer, maxBuffer),
+		c.check(c.ctx != nil, "WithContext(nil): must not be nil"),
+		c.check(!c.hasTimeout || c.jobTimeout > 0, "WithJobTimeout(%v): must be positive", c.jobTimeout),
+	)
+}
+
+func (c config) check(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return newError(c.name, []error{ErrInvalidOption}, format, args...)
+}
+
+// WithWorkers sets how many jobs run at once: from 1 to 1<<20. The default is
+// [runtime.GOMAXPROCS](0), which fits jobs that keep a processor busy. Jobs that
+// wait, for a network or a disk, want more: as many as the other side is glad to
+// serve at once. [Pool.Resize] changes the number later.
+func WithWorkers(n int) Option {
+	return optionFunc(func(c *config) { c.workers = n })
+}
+
+// WithBuffer sets how many accepted jobs may wait for a worker, and how many
+// results may wait for their reader: from 0 to 1<<24 each; the default is 128.
+// It is what a burst may exceed the workers by before Submit waits and TrySubmit
+// says ErrFull. With 0 a job is handed straight to a worker that waits for one.
+func WithBuffer(n int) Option {
+	return optionFunc(func(c *config) { c.buffer = n })
+}
+
+// WithContext makes the pool live no longer than ctx: when ctx is cancelled the
+// pool stops as by [Pool.Stop], with the cause of ctx. Jobs given to Submit run
+// under a context derived from ctx, so they see its values too. The default is
+// [context.Background].
+func WithContext(ctx context.Context) Option {
+	return optionFunc(func(c *config) { c.ctx = ctx })
+}
+
+// WithName names the pool in its errors and in [Stats].
+func WithName(name string) Option {
+	return optionFunc(func(c *config) { c.name = name })
+}
+
+// WithJobTimeout bounds each call of Func: its context ends d after the call
+// began, with [ErrJobTimeout] as its cause. d must be positive; the default is no
+// bound.
+//
+// A Func that then returns an error which is context.DeadlineExceeded has it
+// wrapped together with ErrJobTimeout in its Result, so that it can be told from
+// a deadline of the job's own. A Func that does not watch its context is not
+// ended: the pool never abandons a goroutine, so such a job keeps its worker
+// until it returns.
+func WithJobTimeout(d time.Duration) Option {
+	return optionFunc(func(c *config) { c.jobTimeout, c.hasTimeout = d, true })
+}

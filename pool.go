@@ -1,0 +1,306 @@
+package workerpool
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Pool runs jobs of type T on a fixed number of workers, each by one call of
+// its Func, and hands back the outcome of every job exactly once.
+//
+// A Pool is made by [New]. The zero Pool is closed: it accepts nothing. A Pool
+// must not be copied. All its methods may be called from any goroutine, at once,
+// in any order, and from inside a job; the package documentation states what they
+// guarantee.
+//
+// A Pool owns goroutines until it has ended: until Results was read to its end, or
+// Stop has returned.
+type Pool[T, R any] struct {
+	// Set by New.
+	fn         Func[T, R]
+	name       string
+	jobTimeout time.Duration
+	key        poolKey         // under which the pool finds its own jobs in a context
+	ctx        context.Context // ends when the pool is cancelled, or has ended
+	cancelCtx  context.CancelCauseFunc
+	bound      bool        // to a context that may end: look at ctx
+	stopSweep  func() bool // reports whether the pool ended without being cancelled
+
+	// The way of a job: submitter, jobs, worker, results, reader.
+	jobs    chan task[T, R]   // closed by settle, when nothing accepted is unfinished after Close
+	results chan Result[T, R] // closed by closeResults, or by sweep after a cancellation
+	running sync.WaitGroup    // one for each worker
+
+	intake chan struct{}     // closed by Close: submitters wait no longer
+	late   chan Result[T, R] // workers to sweep: results for which there was no reader
+	gone   chan struct{}     // closed after a cancellation when the last worker has left
+
+	ledger     ledger
+	jobsClosed atomic.Bool // jobs is closed, or about to be
+	completed  atomic.Bool // and all that was accepted has run
+
+	// Counted off the hot path.
+	waiting  atomic.Int64 // entered in the ledger, and waiting for a place
+	notRun   atomic.Uint64
+	rejected atomic.Uint64
+	kept     atomic.Int64 // results that sweep has and nobody has read
+
+	// How many workers there are. All of it is written only with mu held.
+	live   atomic.Int64 // workers, without those that have resigned
+	excess atomic.Int64 // how many of them are more than size, if any
+	alert  atomic.Bool  // a worker may not go on without a look at excess and ctx
+
+	mu      sync.Mutex // guards what follows; never held while anything is waited for
+	size    int        // how many workers there should be
+	workers map[*worker[T, R]]struct{}
+	stopped bool          // by Stop or Shutdown: ctx has ended, or is about to
+	over    bool          // a worker has left because the pool ends: no new ones
+	held    int           // workers that wait in hold
+	room    sync.Cond     // what hold waits for
+	past    Stats         // what workers did that have left
+	idle    chan struct{} // made by Wait; closed when the pool is idle
+	watched atomic.Bool   // idle is not nil
+}
+
+// New makes a pool that calls fn for each job, and starts its workers.
+//
+// Without options it has [runtime.GOMAXPROCS](0) workers and a buffer of 128: see
+// [WithWorkers], [WithBuffer], [WithContext], [WithName] and [WithJobTimeout].
+//
+// New does not block. Its error names every bad argument with its bound, all at
+// once: a nil fn, and options out of bounds, each of which wraps
+// [ErrInvalidOption].
+//
+// A pool that is no longer used has to be ended. Batch code says
+// defer pool.Stop(); a service calls Shutdown with a deadline. A pool that is
+// dropped keeps its goroutines.
+func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
+	c := newConfig(opts)
+	p := &Pool[T, R]{fn: fn, name: c.name, jobTimeout: c.jobTimeout, size: c.workers}
+	err := c.validate()
+	if fn == nil {
+		err = errors.Join(newError(c.name, nil, "New: Func must not be nil"), err)
+	}
+	if err == nil {
+		err = p.makeChannels(c.buffer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.ctx, p.cancelCtx = context.WithCancelCause(c.ctx)
+	p.bound = c.ctx.Done() != nil
+	p.room.L = &p.mu
+	p.workers = make(map[*worker[T, R]]struct{}, c.workers)
+	p.ledger.accepted.Store(intakeOpen)
+	p.mu.Lock()
+	for range c.workers {
+		p.startWorker()
+	}
+	p.countExcess()
+	p.mu.Unlock()
+	p.stopSweep = context.AfterFunc(p.ctx, p.sweep)
+	go p.closeResults()
+	return p, nil
+}
+
+// makeChannels fails for a T or R that no channel can carry, or a buffer that no
+// memory can hold.
+func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = newError(p.name, []error{ErrInvalidOption}, "WithBuffer(%d): must be less for so large a job or result: %v", buffer, v)
+		}
+	}()
+	p.jobs = make(chan task[T, R], buffer)
+	p.results = make(chan Result[T, R], buffer)
+	p.intake = make(chan struct{})
+	p.late = make(chan Result[T, R])
+	p.gone = make(chan struct{})
+	return nil
+}
+
+// Submit queues job and returns; the job's Result comes on [Pool.Results].
+//
+// When the queue is full, Submit waits for a place. That takes a worker that
+// becomes free, and so, once the results channel is full too, somebody who reads
+// Results: a program that submits everything first and reads afterwards hangs as
+// soon as it has more jobs than fit. Never Submit from the only reader.
+//
+// NOTE: ctx bounds this wait and nothing else. The job itself runs under the
+// context of the pool (see [WithContext]); cancelling ctx later does not reach
+// it. Where a job should end with its submitter use [Pool.Do].
+//
+// The errors: the cause of ctx when ctx has ended, even if there is a place, or
+// ends first; it says what it waited for. [ErrClosed] after Close, which also ends
+// a wait that has begun, wrapping the cause when the pool was cancelled. With an
+// error the job is not accepted and never runs.
+//
+// Submit from inside a job, with the job's context, never waits for a place: when
+// the queue is full the new job runs in the place of the one that submits it, and
+// Submit returns when it has.
+//
+// Submit happens before the call of Func for the job.
+func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
+	if ctx == nil || ctx.Err() != nil {
+		return p.mayStart(ctx, "Submit")
+	}
+	if !p.ledger.enter() || p.bound && p.ctx.Err() != nil {
+		return p.withdraw(p.closedError("Submit"))
+	}
+	select {
+	case p.jobs <- task[T, R]{job: job}:
+		return nil
+	default:
+		return p.sendWaiting(ctx, "Submit", task[T, R]{job: job})
+	}
+}
+
+// TrySubmit is Submit for a caller that does not wait: it never blocks, and
+// returns [ErrFull] when there is no place in the queue, or [ErrClosed].
+//
+// Under WithBuffer(0) a place is a worker that waits for a job; one that was just
+// made, or has just finished a job, may not do so yet.
+func (p *Pool[T, R]) TrySubmit(job T) error {
+	if err := p.tryEnter("TrySubmit"); err != nil {
+		return err
+	}
+	return p.trySend("TrySubmit", task[T, R]{job: job})
+}
+
+// Do runs job on the pool and returns what Func returned, or an error as in
+// [Result]. It waits for a place in the queue as [Pool.Submit] does, then for the
+// outcome, which comes to this caller and not to Results: nobody has to read
+// those for Do.
+//
+// The job runs under ctx, values included, and is cancelled with the pool's
+// context too. When ctx ends, Do returns at once with its error and cause: a job
+// still queued is taken back and never runs (the error wraps [ErrNotRun]); one
+// that runs sees its context cancelled, and its outcome is dropped when it comes,
+// save that a panic is logged.
+//
+// The errors beside the job's own: the cause of ctx, [ErrClosed] as for Submit, and
+// ErrNotRun with the cause when the pool was cancelled before the job's turn came.
+//
+// Do from inside a job, with the job's context, runs the new job in the place of
+// the one that calls it, ahead of the queue. It then returns when Func has, since
+// until then its place is taken.
+func (p *Pool[T, R]) Do(ctx context.Context, job T) (R, error) {
+	return p.do(ctx, "Do", job, true)
+}
+
+// TryDo is [Pool.Do] for a caller that does not wait for a place: when there is
+// none in the queue it returns [ErrFull] at once. With one, it waits for the
+// outcome as Do does.
+func (p *Pool[T, R]) TryDo(ctx context.Context, job T) (R, error) {
+	return p.do(ctx, "TryDo", job, false)
+}
+
+// Results returns the channel on which the outcome of every job given to Submit or
+// TrySubmit comes, once each, in the order in which the jobs finish. It is always
+// the same channel, and any number of goroutines may read it.
+//
+// It is closed after Close, Shutdown, Stop or a cancellation, when every worker
+// has left and every result was read or is on it. So a range over it that ends has
+// seen them all, unless others read or Stop took some.
+//
+// Somebody has to read it: when WithBuffer results wait here the workers wait too,
+// and then the submitters.
+//
+// The return of Func happens before its Result is received.
+func (p *Pool[T, R]) Results() <-chan Result[T, R] {
+	if p.results == nil { // the zero Pool, which is closed
+		none := make(chan Result[T, R])
+		close(none)
+		return none
+	}
+	return p.results
+}
+
+// mayStart returns why a call with ctx is over before it has begun.
+func (p *Pool[T, R]) mayStart(ctx context.Context, op string) error {
+	if ctx == nil {
+		return newError(p.name, nil, "%s: context must not be nil", op)
+	}
+	if ctx.Err() != nil {
+		p.rejected.Add(1)
+		return p.contextError(ctx, op)
+	}
+	return nil
+}
+
+// enter enters a job in the ledger, so that the jobs channel stays open until it
+// is sent, or withdrawn.
+func (p *Pool[T, R]) enter(op string) error {
+	if !p.ledger.enter() || p.ctx.Err() != nil {
+		return p.withdraw(p.closedError(op))
+	}
+	return nil
+}
+
+// tryEnter is enter for a caller that will not wait for a place. A pool under
+// overload refuses all the time, so it looks whether the queue is full before it
+// writes where submitters and Stats count.
+func (p *Pool[T, R]) tryEnter(op string) error {
+	if n := cap(p.jobs); n > 0 && len(p.jobs) == n && p.ledger.open() && p.ctx.Err() == nil {
+		p.rejected.Add(1)
+		return p.fullError(op)
+	}
+	return p.enter(op)
+}
+
+// withdraw takes back what enter entered, and returns err.
+func (p *Pool[T, R]) withdraw(err error) error {
+	p.rejected.Add(1)
+	p.ledger.takeBack()
+	p.settle()
+	return err
+}
+
+// send puts a job that is entered in the queue. The fast path is one channel
+// operation; a select of several channels locks them all.
+func (p *Pool[T, R]) send(ctx context.Context, op string, t task[T, R]) error {
+	select {
+	case p.jobs <- t:
+		return nil
+	default:
+		return p.sendWaiting(ctx, op, t)
+	}
+}
+
+func (p *Pool[T, R]) trySend(op string, t task[T, R]) error {
+	select {
+	case p.jobs <- t:
+		return nil
+	default:
+		return p.withdraw(p.fullError(op))
+	}
+}
+
+// sendWaiting is send for when the queue is full.
+func (p *Pool[T, R]) sendWaiting(ctx context.Context, op string, t task[T, R]) error {
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
+	outer := p.jobOf(ctx)
+	for {
+		var back <-chan struct{} // nil, on which nothing ever comes, unless the place of outer is lent
+		if outer != nil {
+			var lent bool
+			if lent, back = outer.lend(); lent {
+				<-p.runLent(outer, t)
+				return nil
+			}
+		}
+		select {
+		case p.jobs <- t:
+			return nil
+		case <-back:
+		case <-ctx.Done():
+			return p.withdraw(p.contextError(ctx, op+": "+p.load().String()))
+		case <-p.intake:
+			return p.withdraw(p.closedError(op))
+		}
+	}
+}

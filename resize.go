@@ -1,0 +1,131 @@
+package workerpool
+
+// Resize sets how many workers the pool has: from 1 to 1<<20. It does not block.
+//
+// More workers start at once. Of fewer, those without a job leave at once, the
+// others as their jobs end; until then no other job starts. The error says what is
+// wrong with a number out of bounds; after Close, or when the pool was cancelled,
+// it is [ErrClosed].
+func (p *Pool[T, R]) Resize(workers int) error {
+	switch {
+	case workers < 1:
+		return newError(p.name, nil, "Resize(%d): must be at least 1", workers)
+	case workers > maxWorkers:
+		return newError(p.name, nil, "Resize(%d): must be at most %d", workers, maxWorkers)
+	case !p.ledger.open() || p.ctx.Err() != nil:
+		return p.closedError("Resize")
+	}
+	if !p.setSize(workers) {
+		return p.closedError("Resize")
+	}
+	p.wakeWorkers()
+	return nil
+}
+
+// setSize reports whether it did: a pool that is ending starts no workers.
+func (p *Pool[T, R]) setSize(size int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return false
+	}
+	p.size = size
+	for p.live.Load() < int64(size) {
+		p.startWorker()
+	}
+	p.countExcess()
+	p.room.Broadcast()
+	return true
+}
+
+// startWorker is called with mu held.
+//
+// The WaitGroup must not grow once it may have been zero. It can't have been: the
+// first worker that leaves because the pool ends sets over, under the same mutex,
+// before it is done; and one that leaves because the pool shrank is never the last.
+func (p *Pool[T, R]) startWorker() {
+	w := newWorker(p)
+	w.wake = make(chan struct{}, 1)
+	p.workers[w] = struct{}{}
+	p.live.Add(1)
+	p.running.Add(1)
+	go w.work()
+}
+
+// countExcess is called with mu held whenever size, live or stopped has changed.
+func (p *Pool[T, R]) countExcess() {
+	excess := max(0, p.live.Load()-int64(p.size))
+	p.excess.Store(excess)
+	p.alert.Store(p.bound || p.stopped || excess > 0)
+}
+
+// wakeWorkers makes the workers that have no job look around.
+func (p *Pool[T, R]) wakeWorkers() {
+	p.mu.Lock()
+	workers := make([]*worker[T, R], 0, len(p.workers))
+	for w := range p.workers {
+		workers = append(workers, w)
+	}
+	p.room.Broadcast()
+	p.mu.Unlock()
+	for _, w := range workers {
+		select {
+		case w.wake <- struct{}{}:
+		default: // it has yet to look
+		}
+	}
+}
+
+// resign reports whether w is one worker too many and leaves.
+func (p *Pool[T, R]) resign(w *worker[T, R]) bool {
+	if p.excess.Load() == 0 {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live.Load() <= int64(p.size) {
+		return false
+	}
+	w.resigned = true
+	p.live.Add(-1)
+	p.countExcess()
+	p.room.Broadcast()
+	return true
+}
+
+// hold makes a worker that has taken a job wait until there is room for it to run
+// within the size of the pool, and reports whether it may run: not after the
+// cancellation. A worker looks before it takes a job and again when it has; only
+// one that had just looked when the pool shrank has to wait here.
+//
+// Those in hold don't count as workers: of two that hold while one may run, the
+// second goes on, and resigns afterwards, whereupon the first goes on.
+func (p *Pool[T, R]) hold() bool {
+	if p.ctx.Err() != nil || p.excess.Load() == 0 {
+		return p.ctx.Err() == nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ledger.idle.Add(1)
+	p.held++
+	for p.live.Load()-int64(p.held) >= int64(p.size) && p.ctx.Err() == nil {
+		p.room.Wait()
+	}
+	p.held--
+	p.ledger.idle.Add(-1)
+	return p.ctx.Err() == nil
+}
+
+// leave is the last thing that a worker does.
+func (p *Pool[T, R]) leave(w *worker[T, R]) {
+	p.mu.Lock()
+	if !w.resigned {
+		p.over = true
+		p.live.Add(-1)
+		p.countExcess()
+	}
+	delete(p.workers, w)
+	p.past.add(&w.place)
+	p.mu.Unlock()
+	p.running.Done()
+}

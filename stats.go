@@ -1,0 +1,63 @@
+package workerpool
+
+// Stats is what a pool is doing and has done.
+//
+// It is read without stopping the pool, so while jobs move the numbers belong to
+// slightly different moments. Each by itself is right: the counters of jobs never
+// say more than has happened, and Busy at most counts a worker that is between two
+// jobs. Once nothing moves, all of it is exact, and then
+// Accepted = Completed + NotRun + Busy + Queued.
+type Stats struct {
+	Name string // of WithName
+
+	Workers  int // how many jobs may run at once: of WithWorkers or Resize
+	Busy     int // workers inside Func; more than Workers for a while after a Resize to fewer
+	Queued   int // jobs that wait for a worker
+	Capacity int // how many may
+	Unread   int // results on Results that nobody has read
+
+	Accepted  uint64 // jobs that were accepted
+	Completed uint64 // jobs for which Func was called and is through, however it ended
+	Failed    uint64 // those of Completed whose outcome is an error
+	Panicked  uint64 // those of Failed which panicked
+	NotRun    uint64 // accepted jobs that never ran
+	Rejected  uint64 // calls of Submit, TrySubmit, Do and TryDo that did not accept their job
+}
+
+// Stats returns what the pool is doing and has done. It does not block. After the
+// pool has ended it goes on to say what the pool has done.
+func (p *Pool[T, R]) Stats() Stats {
+	p.mu.Lock()
+	s := p.past
+	for w := range p.workers {
+		s.add(&w.place)
+	}
+	s.Workers = p.size
+	p.mu.Unlock()
+
+	l := p.load()
+	s.Name = p.name
+	s.Busy, s.Queued, s.Unread = l.running, l.waiting, l.unread
+	s.Capacity = cap(p.jobs)
+	s.NotRun = p.notRun.Load()
+	s.Rejected = p.rejected.Load()
+	s.Accepted = p.ledger.entered() - uint64(max(0, p.waiting.Load()))
+	return s
+}
+
+// add adds what was counted in pl. The parts are read before the whole, which is
+// counted first, so that they never exceed it.
+func (s *Stats) add(pl *place) {
+	s.Panicked += pl.panicked.Load()
+	s.Failed += pl.failed.Load()
+	s.Completed += pl.ended()
+}
+
+// load returns how full the pool is. It takes no lock, since TrySubmit asks it.
+func (p *Pool[T, R]) load() load {
+	return load{
+		waiting: len(p.jobs),
+		running: int(max(0, p.live.Load()-p.ledger.idle.Load())),
+		unread:  len(p.results) + int(p.kept.Load()),
+	}
+}

@@ -1,0 +1,272 @@
+package workerpool
+
+import (
+	"context"
+	"errors"
+)
+
+// task is a job in the queue. A job of the pool's own Results is here itself; one
+// that belongs to a call is with that call, which may take it back.
+type task[T, R any] struct {
+	job  T
+	call *call[T, R] // nil: the result goes to Results
+}
+
+// worker runs jobs one after the other in its place. It is a worker of the pool,
+// or runs a single job in a place that was lent to it.
+type worker[T, R any] struct {
+	pool     *Pool[T, R]
+	wake     chan struct{} // a worker without a job looks around when something comes on it
+	resigned bool          // it leaves because the pool shrank
+
+	// What only the worker's own goroutine touches.
+	contexts    *contextBlock // of the jobs that run, ran and will run
+	nextContext int           // the index of that for the next job
+	task        task[T, R]    // the job that is inside Func when inFunc is set
+	inFunc      bool
+	finished    uint64 // jobs that the ledger has not been told of yet
+
+	place place
+}
+
+func newWorker[T, R any](p *Pool[T, R]) *worker[T, R] {
+	return &worker[T, R]{pool: p, nextContext: contextsPerBlock}
+}
+
+// work is the goroutine of a worker of the pool.
+func (w *worker[T, R]) work() {
+	defer func() {
+		if w.inFunc {
+			// Func called runtime.Goexit: this goroutine is ending, and another
+			// goes on as the same worker. The pool's WaitGroup counts workers,
+			// so nothing changes for it.
+			w.conclude(ErrGoexit)
+			go w.work()
+		}
+	}()
+	for {
+		err := w.fence(w.loop)
+		if err == nil {
+			break
+		}
+		w.conclude(err)
+	}
+	w.tell()
+	w.pool.leave(w)
+}
+
+// loop takes jobs and runs them until the worker has to leave: the pool shrank or was
+// cancelled, or the jobs channel is closed and empty.
+//
+// This is the way of nearly every job, and all in one piece because a call costs
+// as much here as a job may. What is rare is elsewhere.
+func (w *worker[T, R]) loop() {
+	p := w.pool
+	for {
+		if p.alert.Load() && p.resign(w) {
+			return
+		}
+		var t task[T, R]
+		var ok bool
+		select {
+		case t, ok = <-p.jobs:
+		default:
+			t, ok = w.park()
+		}
+		if !ok {
+			return
+		}
+		// The look at the context before each start is in hold. Closing the intake
+		// when the context ends takes a goroutine that starts later; this look
+		// alone keeps a job that waits in the queue from starting after the
+		// cancellation.
+		if p.alert.Load() && !p.hold() {
+			w.refuse(t)
+			return
+		}
+		if t.call != nil || p.jobTimeout != 0 {
+			w.run(t)
+			continue
+		}
+		if w.nextContext == contextsPerBlock {
+			w.newContexts()
+		}
+		ctx := &w.contexts.jobs[w.nextContext]
+		ctx.block = w.contexts
+		w.nextContext++
+		w.task, w.inFunc = t, true
+		value, err := p.fn(ctx, t.job)
+		w.inFunc = false
+		lent := w.place.end()
+		if err != nil {
+			w.countFailure(err)
+		}
+		r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
+		select {
+		case p.results <- r:
+		default:
+			w.deliver(t, r)
+		}
+		w.finished++
+		if lent {
+			w.place.awaitBack()
+		}
+	}
+}
+
+// fence calls body and returns the panic of a Func that body called, else nil.
+//
+// It stands around the loop and not around each job: setting it up costs as much
+// as a tenth of a channel operation, and a panic is rare enough to leave the loop
+// for. Of a Goexit there is nothing to return, since no function returns then:
+// the goroutine's own deferred function, in work or lent, sees to it. That is also
+// how it is told from a panic(nil) of old.
+func (w *worker[T, R]) fence(body func()) (err error) {
+	defer func() {
+		if w.inFunc {
+			err = newPanicError(recover())
+		}
+	}()
+	body()
+	return nil
+}
+
+// park waits for a job. It reports false when the worker has to leave.
+func (w *worker[T, R]) park() (t task[T, R], ok bool) {
+	p := w.pool
+	p.ledger.idle.Add(1)
+	defer p.ledger.idle.Add(-1)
+	w.task = task[T, R]{}
+	w.tell()
+	for {
+		select {
+		case t, ok = <-p.jobs:
+			return t, ok
+		case <-w.wake:
+			if p.ctx.Err() != nil || p.resign(w) {
+				return t, false
+			}
+		}
+	}
+}
+
+// run runs one job, whatever it belongs to.
+func (w *worker[T, R]) run(t task[T, R]) {
+	ctx, ok := w.begin(&t)
+	if !ok {
+		return
+	}
+	w.task, w.inFunc = t, true
+	value, err := w.pool.attempt(ctx, t.job)
+	w.inFunc = false
+	w.finish(t, value, err)
+}
+
+// begin returns the context for a job, or reports that it does not run, because
+// the caller it belongs to has taken it back.
+func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
+	parent := w.pool.ctx
+	if t.call != nil {
+		if !t.call.begin() {
+			w.pool.notRun.Add(1)
+			w.finished++
+			return nil, false
+		}
+		t.job, parent = t.call.takeJob(), t.call.ctx
+	}
+	if w.nextContext < contextsPerBlock {
+		w.nextContext++ // one goes with each job, by its number
+	}
+	return newContext(parent, &w.place, &w.pool.key), true
+}
+
+// newContexts makes contexts for the next jobs.
+func (w *worker[T, R]) newContexts() {
+	w.contexts = newContexts(w.pool.ctx, &w.place, &w.pool.key)
+	w.nextContext = 0
+}
+
+// attempt calls Func once, within the bound of WithJobTimeout.
+func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
+	if p.jobTimeout == 0 {
+		return p.fn(ctx, job)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, p.jobTimeout, ErrJobTimeout)
+	defer cancel()
+	value, err := p.fn(ctx, job)
+	// It is the context that tells whether the time was up. An error that looks
+	// like it may be of a deadline of the job's own.
+	if context.Cause(ctx) == ErrJobTimeout && errors.Is(err, context.DeadlineExceeded) { //nolint:errorlint // this very cause
+		err = newError(p.name, []error{ErrJobTimeout, err}, "job timed out after %v: %v", p.jobTimeout, err)
+	}
+	return value, err
+}
+
+// conclude finishes the job whose Func did not return.
+func (w *worker[T, R]) conclude(err error) {
+	w.inFunc = false
+	var none R
+	w.finish(w.task, none, err)
+}
+
+// finish ends the job t, whose Func is through, and delivers its result.
+func (w *worker[T, R]) finish(t task[T, R], value R, err error) {
+	lent := w.place.end()
+	if err != nil {
+		w.countFailure(err)
+	}
+	w.deliver(t, Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1})
+	w.finished++
+	if lent {
+		// A goroutine that Func left behind waits inside a call to the pool, and
+		// a job runs in this place.
+		w.place.awaitBack()
+	}
+}
+
+func (w *worker[T, R]) countFailure(err error) {
+	w.place.failed.Add(1)
+	if _, ok := err.(*PanicError); ok { //nolint:errorlint // only the pool's own, not one that Func returned wrapped
+		w.place.panicked.Add(1)
+	}
+}
+
+// refuse finishes a job that comes after the cancellation.
+func (w *worker[T, R]) refuse(t task[T, R]) {
+	if r, forResults := w.pool.refuse(t); forResults {
+		w.deliver(t, r)
+	}
+	w.finished++
+}
+
+// deliver hands a result over: to its call, or to Results.
+func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
+	p := w.pool
+	if t.call != nil {
+		p.handOver(t.call, r)
+		return
+	}
+	select {
+	case p.results <- r:
+	default:
+		p.ledger.idle.Add(1)
+		select {
+		case p.results <- r:
+		case p.late <- r: // somebody receives here only after the cancellation
+		}
+		p.ledger.idle.Add(-1)
+	}
+}
+
+// tell enters in the ledger what the worker has finished since it last did. It is
+// called when the worker runs out of jobs, and not for each job: as long as it has
+// one the pool isn't idle anyway.
+func (w *worker[T, R]) tell() {
+	n := w.finished
+	if n == 0 {
+		return
+	}
+	w.finished = 0
+	w.pool.ledger.finished.Add(n)
+	w.pool.settle()
+}
