@@ -17,8 +17,8 @@ type call[T, R any] struct {
 	done   chan struct{} // closed when the job is finished
 }
 
-// The states of a call. Exactly one side wins each step: the worker begins a
-// queued job or its caller takes it back; the worker finishes a running one or
+// The states of a call. Exactly one side wins each step: the pool begins or refuses
+// a queued job, or its caller takes it back; the worker finishes a running one, or
 // its caller has left before.
 const (
 	callQueued uint32 = iota
@@ -109,6 +109,16 @@ func (c *call[T, R]) takeBack() bool {
 	c.takeJob()
 	c.cancel(nil)
 	return true
+}
+
+// refuse finishes a job that has not begun with err, unless its caller has taken it
+// back.
+func (c *call[T, R]) refuse(err error) {
+	if c.state.CompareAndSwap(callQueued, callFinished) {
+		c.result = Result[T, R]{Job: c.takeJob(), Err: err}
+		c.cancel(nil)
+		close(c.done)
+	}
 }
 
 // leave says that the caller no longer waits for a job that has begun, and reports

@@ -166,8 +166,7 @@ func (p *Pool[T, R]) sweep() {
 			p.ledger.finished.Add(1)
 			p.settle()
 		case r := <-p.late:
-			kept = append(kept, r)
-			p.kept.Add(1)
+			kept = append(kept, r) // the worker has counted it
 		case out <- first:
 			kept[0] = Result[T, R]{}
 			kept = kept[1:]
@@ -186,9 +185,7 @@ func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
 	if t.call == nil {
 		return Result[T, R]{Job: t.job, Err: p.notRunError()}, true
 	}
-	if t.call.begin() {
-		p.handOver(t.call, Result[T, R]{Job: t.call.takeJob(), Err: p.notRunError()})
-	}
+	t.call.refuse(p.notRunError())
 	return r, false
 }
 

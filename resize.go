@@ -46,6 +46,8 @@ func (p *Pool[T, R]) setSize(size int) bool {
 func (p *Pool[T, R]) startWorker() {
 	w := newWorker(p)
 	w.wake = make(chan struct{}, 1)
+	w.parked = true
+	p.ledger.idle.Add(1)
 	p.workers[w] = struct{}{}
 	p.live.Add(1)
 	p.running.Add(1)

@@ -24,6 +24,7 @@ type worker[T, R any] struct {
 	nextContext int           // the index of that for the next job
 	task        task[T, R]    // the job that is inside Func when inFunc is set
 	inFunc      bool
+	parked      bool   // already counted as idle: it has yet to begin
 	finished    uint64 // jobs that the ledger has not been told of yet
 
 	place place
@@ -62,20 +63,8 @@ func (w *worker[T, R]) work() {
 // as much here as a job may. What is rare is elsewhere.
 func (w *worker[T, R]) loop() {
 	p := w.pool
-	for {
-		if p.alert.Load() && p.resign(w) {
-			return
-		}
-		var t task[T, R]
-		var ok bool
-		select {
-		case t, ok = <-p.jobs:
-		default:
-			t, ok = w.park()
-		}
-		if !ok {
-			return
-		}
+	t, ok := w.park()
+	for ok {
 		// The look at the context before each start is in hold. Closing the intake
 		// when the context ends takes a goroutine that starts later; this look
 		// alone keeps a job that waits in the queue from starting after the
@@ -86,30 +75,38 @@ func (w *worker[T, R]) loop() {
 		}
 		if t.call != nil || p.jobTimeout != 0 {
 			w.run(t)
-			continue
+		} else {
+			if w.nextContext == contextsPerBlock {
+				w.newContexts()
+			}
+			ctx := &w.contexts.jobs[w.nextContext]
+			ctx.block = w.contexts
+			w.nextContext++
+			w.task, w.inFunc = t, true
+			value, err := p.fn(ctx, t.job)
+			w.inFunc = false
+			lent := w.place.end()
+			if err != nil {
+				w.countFailure(err)
+			}
+			r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
+			select {
+			case p.results <- r:
+			default:
+				w.deliver(t, r)
+			}
+			w.finished++
+			if lent {
+				w.place.awaitBack()
+			}
 		}
-		if w.nextContext == contextsPerBlock {
-			w.newContexts()
+		if p.alert.Load() && p.resign(w) {
+			return
 		}
-		ctx := &w.contexts.jobs[w.nextContext]
-		ctx.block = w.contexts
-		w.nextContext++
-		w.task, w.inFunc = t, true
-		value, err := p.fn(ctx, t.job)
-		w.inFunc = false
-		lent := w.place.end()
-		if err != nil {
-			w.countFailure(err)
-		}
-		r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
 		select {
-		case p.results <- r:
+		case t, ok = <-p.jobs:
 		default:
-			w.deliver(t, r)
-		}
-		w.finished++
-		if lent {
-			w.place.awaitBack()
+			t, ok = w.park()
 		}
 	}
 }
@@ -134,7 +131,10 @@ func (w *worker[T, R]) fence(body func()) (err error) {
 // park waits for a job. It reports false when the worker has to leave.
 func (w *worker[T, R]) park() (t task[T, R], ok bool) {
 	p := w.pool
-	p.ledger.idle.Add(1)
+	if !w.parked {
+		p.ledger.idle.Add(1)
+	}
+	w.parked = false
 	defer p.ledger.idle.Add(-1)
 	w.task = task[T, R]{}
 	w.tell()
@@ -163,21 +163,24 @@ func (w *worker[T, R]) run(t task[T, R]) {
 }
 
 // begin returns the context for a job, or reports that it does not run, because
-// the caller it belongs to has taken it back.
+// its caller has taken it back, or is about to: his context has ended.
 func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
-	parent := w.pool.ctx
-	if t.call != nil {
-		if !t.call.begin() {
-			w.pool.notRun.Add(1)
+	p, parent := w.pool, w.pool.ctx
+	if c := t.call; c != nil {
+		if c.ctx.Err() != nil {
+			c.refuse(p.contextError(c.ctx, "job not run", ErrNotRun))
+		}
+		if !c.begin() {
+			p.notRun.Add(1)
 			w.finished++
 			return nil, false
 		}
-		t.job, parent = t.call.takeJob(), t.call.ctx
+		t.job, parent = c.takeJob(), c.ctx
 	}
 	if w.nextContext < contextsPerBlock {
 		w.nextContext++ // one goes with each job, by its number
 	}
-	return newContext(parent, &w.place, &w.pool.key), true
+	return newContext(parent, &w.place, &p.key), true
 }
 
 // newContexts makes contexts for the next jobs.
@@ -253,6 +256,7 @@ func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
 		select {
 		case p.results <- r:
 		case p.late <- r: // somebody receives here only after the cancellation
+			p.kept.Add(1)
 		}
 		p.ledger.idle.Add(-1)
 	}
