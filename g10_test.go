@@ -302,13 +302,20 @@ func TestG10_JobThatReturnsWhileItsPlaceIsLent(t *testing.T) {
 			return 0, nil
 		}
 		inner := make(chan error, workers)
-		for range workers {
-			_, err := p.Do(t.Context(), func(ctx context.Context) (int, error) {
+		for n := range workers {
+			leaves := func(ctx context.Context) (int, error) {
 				go func() { _, err := p.Do(context.WithoutCancel(ctx), stay); inner <- err }()
 				synctest.Wait()
 				return 0, nil
-			})
-			assert.NoError(t, err)
+			}
+			if n%2 == 0 {
+				require.NoError(t, p.Submit(t.Context(), leaves))
+				assert.NoError(t, (<-p.Results()).Err)
+			} else {
+				_, err := p.Do(t.Context(), leaves)
+				assert.NoError(t, err)
+			}
+			synctest.Wait()
 		}
 		rest := make(chan error, 1)
 		go func() { _, err := p.Do(t.Context(), stay); rest <- err }()
@@ -394,5 +401,44 @@ func TestG10_IdentityIsPerPool(t *testing.T) {
 		})
 		assert.NoError(t, err)
 		assert.Equal(t, 2, n)
+	})
+}
+
+// Those of a job's goroutines that wait for its place stop waiting when the job has
+// ended, the intake is closed, or their context has ended.
+func TestG10_WaitingForThePlaceEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, runJob, sized(1, 1)...)
+		gate := make(chan struct{})
+		stay := func(context.Context) (int, error) { <-gate; return 0, nil }
+		errs := make(chan error, 3)
+		_, err := p.Do(t.Context(), func(ctx context.Context) (int, error) {
+			ctx = context.WithoutCancel(ctx)
+			go func() { _, err := p.Do(ctx, stay); errs <- err }()
+			synctest.Wait()
+			go func() { _, err := p.Do(ctx, returns(1)); errs <- err }()
+			synctest.Wait()
+			return 0, nil
+		})
+		require.NoError(t, err)
+		close(gate) // the first gives the place back to a job that has ended
+		require.NoError(t, <-errs)
+		require.NoError(t, <-errs, "the second went through the queue")
+
+		gate = make(chan struct{})
+		_, err = p.Do(t.Context(), func(ctx context.Context) (int, error) {
+			go func() { _, err := p.Do(ctx, stay); errs <- err }()
+			synctest.Wait()
+			go func() { _, err := p.Do(ctx, returns(1)); errs <- err }()
+			synctest.Wait()
+			p.Close()
+			assert.ErrorIs(t, <-errs, workerpool.ErrClosed)
+			_, err := p.Do(ctx, returns(1))
+			assert.ErrorIs(t, err, workerpool.ErrClosed)
+			close(gate)
+			return 0, <-errs
+		})
+		assert.NoError(t, err)
+		p.Stop()
 	})
 }

@@ -74,6 +74,10 @@ type Pool[T, R any] struct {
 // once: a nil fn, and options out of bounds, each of which wraps
 // [ErrInvalidOption].
 //
+// Jobs and results travel through channels by value, so neither may be larger than
+// what a channel carries, some 64 KiB; the compiler says so. Use pointers for what is
+// large.
+//
 // A pool that is no longer used has to be ended. Batch code says
 // defer pool.Stop(); a service calls Shutdown with a deadline. A pool that is
 // dropped keeps its goroutines.
@@ -106,12 +110,12 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 	return p, nil
 }
 
-// makeChannels fails for a T or R that no channel can carry, or a buffer that no
-// memory can hold.
+// makeChannels fails for a buffer that does not fit the address space, which there
+// is on a 32-bit machine.
 func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = newError(p.name, []error{ErrInvalidOption}, "WithBuffer(%d): must be less for so large a job or result: %v", buffer, v)
+			err = newError(p.name, []error{ErrInvalidOption}, "WithBuffer(%d): must be smaller for jobs or results of this size: %v", buffer, v)
 		}
 	}()
 	p.jobs = make(chan task[T, R], buffer)

@@ -46,8 +46,7 @@ func (p *Pool[T, R]) setSize(size int) bool {
 func (p *Pool[T, R]) startWorker() {
 	w := newWorker(p)
 	w.wake = make(chan struct{}, 1)
-	w.parked = true
-	p.ledger.idle.Add(1)
+	w.idle()
 	p.workers[w] = struct{}{}
 	p.live.Add(1)
 	p.running.Add(1)
@@ -126,6 +125,7 @@ func (p *Pool[T, R]) leave(w *worker[T, R]) {
 		p.live.Add(-1)
 		p.countExcess()
 	}
+	p.ledger.idle.Add(-1) // after live: a worker that leaves must not look busy
 	delete(p.workers, w)
 	p.past.add(&w.place)
 	p.mu.Unlock()

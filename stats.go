@@ -55,9 +55,10 @@ func (s *Stats) add(pl *place) {
 
 // load returns how full the pool is. It takes no lock, since TrySubmit asks it.
 func (p *Pool[T, R]) load() load {
+	idle := p.ledger.idle.Load() // before live, so that a worker which leaves does not look busy
 	return load{
 		waiting: len(p.jobs),
-		running: int(max(0, p.live.Load()-p.ledger.idle.Load())),
+		running: int(max(0, p.live.Load()-idle)),
 		unread:  len(p.results) + int(max(0, p.kept.Load())),
 	}
 }

@@ -52,6 +52,7 @@ func (w *worker[T, R]) work() {
 		}
 		w.conclude(err)
 	}
+	w.idle()
 	w.tell()
 	w.pool.leave(w)
 }
@@ -131,22 +132,31 @@ func (w *worker[T, R]) fence(body func()) (err error) {
 // park waits for a job. It reports false when the worker has to leave.
 func (w *worker[T, R]) park() (t task[T, R], ok bool) {
 	p := w.pool
-	if !w.parked {
-		p.ledger.idle.Add(1)
-	}
-	w.parked = false
-	defer p.ledger.idle.Add(-1)
+	w.idle()
 	w.task = task[T, R]{}
 	w.tell()
-	for {
+	for !ok {
 		select {
 		case t, ok = <-p.jobs:
-			return t, ok
+			if !ok {
+				return t, false
+			}
 		case <-w.wake:
 			if p.ctx.Err() != nil || p.resign(w) {
 				return t, false
 			}
 		}
+	}
+	w.parked = false
+	p.ledger.idle.Add(-1)
+	return t, true
+}
+
+// idle counts the worker as one that has no job, if it is not yet.
+func (w *worker[T, R]) idle() {
+	if !w.parked {
+		w.parked = true
+		w.pool.ledger.idle.Add(1)
 	}
 }
 
