@@ -145,7 +145,7 @@ func (p *Pool[T, R]) closeResults() {
 func (p *Pool[T, R]) sweep() {
 	p.Close()
 	p.wakeWorkers()
-	var kept []Result[T, R]
+	kept := p.freeWorkers()
 	jobs, gone := p.jobs, p.gone
 	for jobs != nil || gone != nil || len(kept) > 0 {
 		var out chan Result[T, R] // nil, on which nothing is ever sent, while there is nothing to send
@@ -176,6 +176,21 @@ func (p *Pool[T, R]) sweep() {
 		}
 	}
 	close(p.results)
+}
+
+// freeWorkers makes room on Results for the workers that were waiting for it when
+// the pool was cancelled, by taking what is there. No worker waits like that
+// afterwards: each looks at the context when it is counted as blocked.
+func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
+	for p.blocked.Load() > 0 {
+		select {
+		case r := <-p.results:
+			taken = append(taken, r)
+			p.kept.Add(1)
+		case <-p.unblocked:
+		}
+	}
+	return taken
 }
 
 // refuse gives up a job because the pool was cancelled. It hands the outcome to the

@@ -33,10 +33,13 @@ type Pool[T, R any] struct {
 	jobs    chan task[T, R]   // closed by settle, when nothing accepted is unfinished after Close
 	results chan Result[T, R] // closed by closeResults, or by sweep after a cancellation
 	running sync.WaitGroup    // one for each worker
+	alert   atomic.Bool       // a worker may not go on without a look at excess and ctx
 
-	intake chan struct{}     // closed by Close: submitters wait no longer
-	late   chan Result[T, R] // workers to sweep: results for which there was no reader
-	gone   chan struct{}     // closed after a cancellation when the last worker has left
+	unblocked chan struct{}     // workers to sweep: blocked is zero
+	apart     [3]chan error     // between jobs and results, see makeChannels
+	intake    chan struct{}     // closed by Close: submitters wait no longer
+	late      chan Result[T, R] // workers to sweep: results for which there was no reader
+	gone      chan struct{}     // closed after a cancellation when the last worker has left
 
 	ledger     ledger
 	jobsClosed atomic.Bool // jobs is closed, or about to be
@@ -47,11 +50,11 @@ type Pool[T, R any] struct {
 	notRun   atomic.Uint64
 	rejected atomic.Uint64
 	kept     atomic.Int64 // results that sweep has and nobody has read
+	blocked  atomic.Int64 // workers that wait for room on Results
 
 	// How many workers there are. All of it is written only with mu held.
 	live   atomic.Int64 // workers, without those that have resigned
 	excess atomic.Int64 // how many of them are more than size, if any
-	alert  atomic.Bool  // a worker may not go on without a look at excess and ctx
 
 	mu      sync.Mutex // guards what follows; never held while anything is waited for
 	size    int        // how many workers there should be
@@ -119,10 +122,17 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 		}
 	}()
 	p.jobs = make(chan task[T, R], buffer)
+	// Submitters and workers lock the one channel all the time, workers and reader
+	// the other. What the runtime allocates for two channels in a row lies side by
+	// side, on the same cache lines even: that alone made a job cost a fifth more.
+	for i := range p.apart {
+		p.apart[i] = make(chan error, 1)
+	}
 	p.results = make(chan Result[T, R], buffer)
 	p.intake = make(chan struct{})
 	p.late = make(chan Result[T, R])
 	p.gone = make(chan struct{})
+	p.unblocked = make(chan struct{}, 1)
 	return nil
 }
 
@@ -203,8 +213,8 @@ func (p *Pool[T, R]) TryDo(ctx context.Context, job T) (R, error) {
 }
 
 // Results returns the channel on which the outcome of every job given to Submit or
-// TrySubmit comes, once each, in the order in which the jobs finish. It is always
-// the same channel, and any number of goroutines may read it.
+// TrySubmit comes, once each, as the jobs finish and so in no certain order. It is
+// always the same channel, and any number of goroutines may read it.
 //
 // It is closed after Close, Shutdown, Stop or a cancellation, when every worker
 // has left and every result was read or is on it. So a range over it that ends has

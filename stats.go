@@ -55,7 +55,7 @@ func (s *Stats) add(pl *place) {
 
 // load returns how full the pool is. It takes no lock, since TrySubmit asks it.
 func (p *Pool[T, R]) load() load {
-	idle := p.ledger.idle.Load() // before live, so that a worker which leaves does not look busy
+	idle := p.ledger.idle.Load() + p.blocked.Load() // before live, so that a worker which leaves does not look busy
 	return load{
 		waiting: len(p.jobs),
 		running: int(max(0, p.live.Load()-idle)),

@@ -94,7 +94,7 @@ func (w *worker[T, R]) loop() {
 			select {
 			case p.results <- r:
 			default:
-				w.deliver(t, r)
+				w.deliverWaiting(r)
 			}
 			w.finished++
 			if lent {
@@ -262,13 +262,40 @@ func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
 	select {
 	case p.results <- r:
 	default:
-		p.ledger.idle.Add(1)
+		w.deliverWaiting(r)
+	}
+}
+
+// deliverWaiting is deliver for when Results is full.
+//
+// It sends on one channel only. To send there or else, after a cancellation, to
+// sweep, would take a select, and in a pool whose reader is its slowest part that
+// is a tenth of what a job costs. So a worker that waits here when the pool is
+// cancelled is freed by sweep, which reads Results as long as there are any.
+func (w *worker[T, R]) deliverWaiting(r Result[T, R]) {
+	p := w.pool
+	p.blocked.Add(1)
+	if p.ctx.Err() == nil {
+		p.results <- r
+		p.unblock()
+		return
+	}
+	p.unblock()
+	select {
+	case p.results <- r:
+	case p.late <- r:
+		p.kept.Add(1)
+	}
+}
+
+// unblock counts a worker that no longer waits on Results, and tells sweep about the
+// last one.
+func (p *Pool[T, R]) unblock() {
+	if p.blocked.Add(-1) == 0 && p.ctx.Err() != nil {
 		select {
-		case p.results <- r:
-		case p.late <- r: // somebody receives here only after the cancellation
-			p.kept.Add(1)
+		case p.unblocked <- struct{}{}:
+		default: // sweep has yet to look
 		}
-		p.ledger.idle.Add(-1)
 	}
 }
 

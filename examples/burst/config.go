@@ -1,0 +1,136 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// config is what the flags say.
+type config struct {
+	requests int
+	limit    int
+	latency  time.Duration
+	workers  int
+	url      string // of somebody else's API; empty for our own
+	mode     string
+	retry    retryPolicy
+	timeout  time.Duration
+}
+
+// The values of -mode.
+const (
+	modeBoth  = "both"
+	modeNaive = "naive"
+	modePool  = "pool"
+)
+
+// parseFlags returns the flags of args, or an error that says which is wrong. For
+// -h it prints the flags to usage and returns flag.ErrHelp.
+func parseFlags(args []string, usage io.Writer) (config, error) {
+	var c config
+	fs := c.flagSet()
+	fs.SetOutput(io.Discard) // the caller prints the error, without all the flags after it
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fs.SetOutput(usage)
+			printUsage(fs)
+		}
+		return c, err
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	given := make(map[string]bool)
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if !given["workers"] {
+		c.workers = c.limit
+	}
+	if !given["mode"] && c.url != "" {
+		c.mode = modePool // nobody wants the other way by accident on a real API
+	}
+	return c, c.validate(given)
+}
+
+func (c *config) flagSet() *flag.FlagSet {
+	fs := flag.NewFlagSet("burst", flag.ContinueOnError)
+	fs.IntVar(&c.requests, "requests", 100, "how many requests the burst has")
+	fs.IntVar(&c.limit, "limit", 20, "how many requests the API serves at once; it rejects more with 429")
+	fs.DurationVar(&c.latency, "latency", 2*time.Second, "how long the API takes to answer")
+	fs.IntVar(&c.workers, "workers", 0, "how many workers the pool has (default: the limit)")
+	fs.StringVar(&c.url, "url", "", "send the requests to this `URL` instead of our own API; {id} in it becomes the number of the request")
+	fs.StringVar(&c.mode, "mode", modeBoth, "which runs: both, naive or pool; with -url it is pool unless you say otherwise")
+	fs.DurationVar(&c.retry.first, "delay", 500*time.Millisecond, "how long a caller waits after its first 429; then twice as long each time")
+	fs.DurationVar(&c.retry.most, "max-delay", 8*time.Second, "how long it waits at most; as much as -delay makes all waits equal")
+	fs.IntVar(&c.retry.attempts, "attempts", 20, "how often a request is sent before its caller gives up")
+	fs.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long each attempt may take")
+	fs.Usage = func() {} // parseFlags prints it where it was asked for
+	return fs
+}
+
+func printUsage(fs *flag.FlagSet) {
+	printf(fs.Output(), "%s", `Usage: burst [flags]
+
+Sends a burst of requests to an API with a limit, with a goroutine for each
+request and through a pool, and compares the two.
+
+`)
+	fs.PrintDefaults()
+}
+
+// validate returns one error for each flag that makes no sense, all joined.
+func (c config) validate(given map[string]bool) error {
+	return errors.Join(
+		check(c.requests >= 1, "-requests %d: must be at least 1", c.requests),
+		check(c.limit >= 1, "-limit %d: must be at least 1", c.limit),
+		check(c.latency >= 0, "-latency %v: must not be negative", c.latency),
+		check(c.workers >= 1 || c.limit < 1 && !given["workers"], "-workers %d: must be at least 1", c.workers),
+		check(c.retry.first > 0, "-delay %v: must be positive", c.retry.first),
+		check(c.retry.most >= c.retry.first, "-max-delay %v: must be at least -delay, which is %v", c.retry.most, c.retry.first),
+		check(c.retry.attempts >= 1, "-attempts %d: must be at least 1", c.retry.attempts),
+		check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
+		check(c.url != "" || c.timeout > c.latency, "-timeout %v: must be more than -latency, which is %v", c.timeout, c.latency),
+		check(c.mode == modeBoth || c.mode == modeNaive || c.mode == modePool, "-mode %q: must be both, naive or pool", c.mode),
+		check(!given["url"] || isHTTP(c.url), "-url %q: must be like https://host/path", c.url),
+		check(!given["url"] || !given["latency"], "-latency: is only for our own API, not with -url"),
+		check(!given["url"] || !given["limit"], "-limit: is only for our own API, not with -url; see -workers"),
+	)
+}
+
+func check(ok bool, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf(format, args...)
+}
+
+func isHTTP(s string) bool {
+	u, err := url.Parse(strings.ReplaceAll(s, idMark, "1"))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// intro says what is going to happen.
+func (c config) intro() string {
+	var s strings.Builder
+	if c.url == "" {
+		fmt.Fprintf(&s, "The API takes %v, serves %d requests at once and rejects more with 429.\n", c.latency, c.limit)
+	} else {
+		fmt.Fprintf(&s, "The API is %s.\n", c.url)
+	}
+	fmt.Fprintf(&s, "The burst has %s.\n", plural(c.requests, "request"))
+	if c.mode != modePool {
+		fmt.Fprintf(&s, "  %s: all at once\n", nameNaive)
+	}
+	if c.mode != modeNaive {
+		fmt.Fprintf(&s, "  %s: %s\n", namePool, plural(c.workers, "worker"))
+	}
+	fmt.Fprintf(&s, "What is rejected is sent again after %v, then after twice as long, up to %v.\n", c.retry.first, c.retry.most)
+	if c.url != "" && c.mode != modePool {
+		s.WriteString("NOTE: a goroutine per request is impolite to an API. Do it only to one that you may load.\n")
+	}
+	return s.String()
+}

@@ -1,0 +1,75 @@
+// Command burst sends a burst of requests to an API that serves only so many at
+// once, first with a goroutine for each request and then through a pool, and
+// prints what either way cost.
+//
+// It brings the API along, on the loopback interface, and lets it count what
+// happens to it. Nothing else is needed:
+//
+//	go run -C examples ./burst
+//
+// With -h it lists its flags.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// The exit statuses, beside 0.
+const (
+	exitFailed      = 1   // some result is missing or wrong
+	exitUsage       = 2   // a flag is wrong
+	exitInterrupted = 130 // what shells give a program that ended by Ctrl-C
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program without its process, and returns the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, err := parseFlags(args, stdout)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		complain(stderr, err)
+		printf(stderr, "burst -h lists the flags.\n")
+		return exitUsage
+	}
+	printf(stdout, "%s\n", c.intro())
+	reports, err := c.measureAll(ctx, screen{out: stdout, live: isTerminal(stdout)})
+	if err != nil {
+		complain(stderr, err)
+		return exitFailed
+	}
+	interrupted := ctx.Err() != nil
+	printReports(stdout, reports, interrupted)
+	switch {
+	case interrupted:
+		return exitInterrupted
+	case !allRight(reports):
+		return exitFailed
+	}
+	return 0
+}
+
+// complain prints err, which may be several joined ones, a line each.
+func complain(stderr io.Writer, err error) {
+	printf(stderr, "burst: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nburst: "))
+}
+
+// isTerminal reports whether w is a terminal on which lines can be redrawn.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// getFunc sends one request and returns its answer.
+type getFunc = func(ctx context.Context, id int) (string, error)
+
+// retryPolicy is what a caller does about a 429: it waits, twice as long each time
+// up to a bound, and tries again. This is what people write first, and what many
+// HTTP clients do unless told otherwise. It has no jitter on purpose: that would
+// spread the callers out, but they would guess as before when there is a place.
+type retryPolicy struct {
+	first, most time.Duration
+	attempts    int
+}
+
+// wrap returns get with retries. Both runs use it, so that they differ only in how
+// many callers there are at once.
+func (p retryPolicy) wrap(get getFunc) getFunc {
+	return func(ctx context.Context, id int) (string, error) {
+		wait := p.first
+		for attempt := 1; ; attempt++ {
+			answer, err := get(ctx, id)
+			if !errors.Is(err, errTooMany) {
+				return answer, err
+			}
+			if attempt == p.attempts {
+				return "", fmt.Errorf("gave up after %s: %w", plural(attempt, "attempt"), err)
+			}
+			if err := pause(ctx, wait); err != nil {
+				return "", err
+			}
+			wait = min(2*wait, p.most)
+		}
+	}
+}
+
+// pause waits for d, or until ctx ends, and returns an error then.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
