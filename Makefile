@@ -5,7 +5,7 @@
 export GOWORK=off
 
 COUNT = 100
-BENCH_COUNT = 20
+BENCH_COUNT = 31
 MIN_COVERAGE = 95
 
 # The directory of every module but tools/. Directories that start with a dot
@@ -20,7 +20,7 @@ EACH = root=$$(pwd); failed=; mods=$$($(MODULES)); \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test stress cover bench lint fmt tidy tools clean
+.PHONY: help build test stress cover bench figures lint fmt tidy tools clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
@@ -41,8 +41,15 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 	echo "statement coverage: $$total%, required: $(MIN_COVERAGE)%"; \
 	awk -v t="$$total" -v m=$(MIN_COVERAGE) 'BEGIN { exit !(t != "" && t + 0 >= m + 0) }'
 
-bench: ## run the root module's benchmarks BENCH_COUNT times (default 20)
-	go test -run '^$$' -bench . -benchmem -count=$(BENCH_COUNT) ./...
+bench: ## run the root module's benchmarks; contenders interleave, BENCH_COUNT rounds each (default 31)
+	go test -run '^$$' -bench . -benchtime=$(BENCH_COUNT)x ./...
+
+figures: ## run again what the README shows figures of, and write them into it
+	go run -C examples ./burst | sed -n '/^ *goroutine per request  *pool$$/,$$p' > examples/burst/run.txt
+	{ go version; go test -run '^$$' -bench '^(BenchmarkSubmit|BenchmarkDo)$$/^workers=4$$/^buffer=128$$' -benchtime=101x . ; } | \
+		awk '/^go version/ { print $$3, $$4 } /^cpu:/ { print } /^Benchmark/ { print ""; print $$1; \
+		for (i = 3; i < NF; i += 2) if ($$(i+1) !~ /op$$/) printf "  %-24s %8.2f\n", $$(i+1), $$i }' > docs/submit.txt
+	go test -run '^TestReadme$$' . -update
 
 lint: tools ## check style, go.mod files, formatting and workflows
 	@$(EACH) "$$root/bin/golangci-lint" run --config="$$root/.golangci.yml" ./... && \

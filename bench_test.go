@@ -193,16 +193,130 @@ func mustEqual(got, want int) {
 	}
 }
 
-func BenchmarkSubmit(b *testing.B) {
+// bareCalls is barePool for callers who wait for their own result: each job carries
+// the channel for it.
+func bareCalls(workers, buffer, n int) {
+	type result struct {
+		value int
+		err   error
+	}
+	type request struct {
+		job   int
+		reply chan result
+	}
+	jobs := make(chan request, buffer)
+	var wg sync.WaitGroup
+	var fn workerpool.Func[int, int] = noop
+	for range workers {
+		wg.Go(func() {
+			for r := range jobs {
+				value, err := fn(context.Background(), r.job)
+				r.reply <- result{value, err}
+			}
+		})
+	}
+	inParallel(n, func(i int) {
+		r := request{i, make(chan result, 1)}
+		jobs <- r
+		got := <-r.reply
+		mustEqual(got.value, i)
+	})
+	close(jobs)
+	wg.Wait()
+}
+
+// goroutineCalls is a goroutine for each call, at most workers of them at once.
+func goroutineCalls(workers, _, n int) {
+	slots := make(chan struct{}, workers)
+	var fn workerpool.Func[int, int] = noop
+	inParallel(n, func(i int) {
+		slots <- struct{}{}
+		reply := make(chan int, 1)
+		go func() {
+			value, _ := fn(context.Background(), i)
+			reply <- value
+			<-slots
+		}()
+		mustEqual(<-reply, i)
+	})
+}
+
+func do(workers, buffer, n int) {
+	p := newPool(workers, buffer)
+	defer p.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	inParallel(n, func(i int) {
+		value, err := p.Do(ctx, i)
+		if err != nil {
+			panic(err)
+		}
+		mustEqual(value, i)
+	})
+}
+
+// inParallel calls f with 0 to n-1 from eight goroutines.
+func inParallel(n int, f func(i int)) {
+	const callers = 8
+	var wg sync.WaitGroup
+	for c := range callers {
+		wg.Go(func() {
+			for i := c; i < n; i += callers {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func eachSize(b *testing.B, n int, contenders ...contender) {
 	for _, workers := range []int{1, 4, 64} {
 		for _, buffer := range []int{0, 16, 128, 1024} {
 			b.Run(fmt.Sprintf("workers=%d/buffer=%d", workers, buffer), func(b *testing.B) {
-				compare(b, workers, buffer, 100_000, []contender{
-					{"bare", barePool},
-					{"goroutines", bareGoroutines},
-					{"pool", submitResults},
-				})
+				compare(b, workers, buffer, n, contenders)
 			})
 		}
+	}
+}
+
+func BenchmarkSubmit(b *testing.B) {
+	eachSize(b, 100_000, contender{"bare", barePool}, contender{"goroutines", bareGoroutines}, contender{"pool", submitResults})
+}
+
+func BenchmarkTrySubmit(b *testing.B) {
+	eachSize(b, 100_000, contender{"bare", barePool}, contender{"goroutines", bareGoroutines}, contender{"pool", trySubmitResults})
+}
+
+func BenchmarkDo(b *testing.B) {
+	eachSize(b, 50_000, contender{"bare", bareCalls}, contender{"goroutines", goroutineCalls}, contender{"pool", do})
+}
+
+// TestBenchmarksRun keeps the contenders from rotting: each does its jobs, and does
+// them right.
+func TestBenchmarksRun(t *testing.T) {
+	for _, run := range []func(workers, buffer, n int){
+		barePool, bareGoroutines, submitResults, trySubmitResults, bareCalls, goroutineCalls, do,
+	} {
+		for _, buffer := range []int{0, 16} {
+			run(3, buffer, 100)
+		}
+	}
+}
+
+// Submitting allocates nothing but, for 56 jobs at once, their contexts.
+func TestSubmitDoesNotAllocate(t *testing.T) {
+	p := newPool(4, 128)
+	defer p.Stop()
+	const n = 10_000
+	allocs := testing.AllocsPerRun(5, func() {
+		for i := range n {
+			if err := p.Submit(t.Context(), i); err != nil {
+				panic(err)
+			}
+			<-p.Results()
+		}
+	})
+	if perJob := allocs / n; perJob > 0.03 {
+		t.Errorf("%.3f allocations a job", perJob)
 	}
 }

@@ -5,22 +5,26 @@
 // results. Jobs are values of a type T, and one function, given when the pool is
 // made, turns each into a value of a type R or an error:
 //
-//	pool, err := workerpool.New(fetch, workerpool.WithWorkers(8))
+//	pool, err := workerpool.New(fetch, workerpool.WithWorkers(8), workerpool.WithContext(ctx))
 //	if err != nil {
 //		return err
 //	}
-//	defer pool.Stop()
+//	defer pool.Stop() // cleans up after a return in the loop
 //	go func() {
-//		defer pool.Close()
+//		defer pool.Close() // ends the range below, when all jobs are done
 //		for _, url := range urls {
 //			if pool.Submit(ctx, url) != nil {
-//				return
+//				return // ctx has ended: the range below ends too
 //			}
 //		}
 //	}()
 //	for r := range pool.Results() {
 //		fmt.Println(r.Job, r.Value, r.Err)
 //	}
+//	return context.Cause(ctx) // nil, unless the batch was cut short
+//
+// ctx is there twice: [WithContext] is for the jobs, and Submit's is for the one who
+// submits and may have to wait for a place.
 //
 // There are two ways to a result. [Pool.Submit] queues a job, and its [Result] comes
 // on [Pool.Results], for whoever reads that. [Pool.Do] runs a job and returns its
@@ -31,7 +35,7 @@
 // [WithWorkers] is how many jobs run at once. Jobs that compute want as many as there
 // are processors, which is the default. Jobs that wait for a network, a disk or a
 // database want as many as the other side serves well at once, often far more or
-// far fewer; set it.
+// far fewer; set it. A job that sleeps, between two attempts say, keeps its worker.
 //
 // [WithBuffer] is how many more may wait. A small buffer evens out bursts. A large one
 // only makes jobs wait where their submitters would have, and there is more to be

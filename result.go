@@ -25,6 +25,7 @@ type Result[T, R any] struct {
 	// ErrGoexit when it called runtime.Goexit, and an error that wraps ErrNotRun
 	// when the pool was stopped before the job's turn came.
 	Err error
-	// Attempts is how often Func was called for the job: 0 when it never ran.
+	// Attempts is how often Func was called for the job: 0 when it never ran,
+	// else 1.
 	Attempts int
 }
