@@ -37,7 +37,7 @@ var outcomes = []struct {
 		assert.Equal(t, "boom", asPanic(t, err).Value)
 		assert.EqualError(t, err, "workerpool: job panicked: boom")
 	}},
-	{"panics with nil", func(context.Context, int) (string, error) { panic(nil) }, func(t *testing.T, _ string, err error) { //nolint:govet // that is the case in question
+	{"panics with nil", func(context.Context, int) (string, error) { panic(nil) }, func(t *testing.T, _ string, err error) {
 		assert.IsType(t, new(runtime.PanicNilError), asPanic(t, err).Value)
 	}},
 	{"panics in the runtime", func(_ context.Context, n int) (string, error) { return fmt.Sprint([]int{}[n]), nil }, func(t *testing.T, _ string, err error) {
@@ -114,7 +114,7 @@ func TestG01_EveryOutcomeOfDo(t *testing.T) {
 func TestG01_PanicNilOfOldIsNoGoexit(t *testing.T) {
 	t.Setenv("GODEBUG", "panicnil=1")
 	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, func(context.Context, int) (int, error) { panic(nil) }) //nolint:govet // that is the case in question
+		p := newPoolOf(t, func(context.Context, int) (int, error) { panic(nil) })
 		defer p.Stop()
 		_, err := p.Do(t.Context(), 1)
 		assert.Nil(t, asPanic(t, err).Value)

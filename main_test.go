@@ -118,12 +118,6 @@ func (g *gauge) read() (now, peak, in int) {
 	return g.now, g.peak, g.in
 }
 
-func (g *gauge) forget() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.peak = g.now
-}
-
 // gated returns a Func that stays in g until it gets something from gate, or gate
 // is closed. It pays no heed to its context.
 func gated(g *gauge, gate <-chan struct{}) workerpool.Func[int, int] {
