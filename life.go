@@ -207,11 +207,11 @@ func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
 // whenIdle returns a channel that is closed when no accepted job is unfinished.
 func (p *Pool[T, R]) whenIdle() <-chan struct{} {
 	p.mu.Lock()
-	if p.idle == nil {
-		p.idle = make(chan struct{})
+	if p.waiters == nil {
+		p.waiters = make(chan struct{})
 		p.watched.Store(true)
 	}
-	idle := p.idle
+	idle := p.waiters
 	p.mu.Unlock()
 	p.settle()
 	return idle
@@ -232,8 +232,8 @@ func (p *Pool[T, R]) settle() {
 	}
 	if p.watched.Load() {
 		p.mu.Lock()
-		waiters := p.idle
-		p.idle = nil
+		waiters := p.waiters
+		p.waiters = nil
 		p.watched.Store(false)
 		p.mu.Unlock()
 		if waiters != nil {

@@ -24,7 +24,7 @@ type worker[T, R any] struct {
 	nextContext int           // the index of that for the next job
 	task        task[T, R]    // the job that is inside Func when inFunc is set
 	inFunc      bool
-	parked      bool   // already counted as idle: it has yet to begin
+	parked      bool   // counted as idle; so is one that has yet to begin
 	finished    uint64 // jobs that the ledger has not been told of yet
 
 	place place
@@ -98,7 +98,7 @@ func (w *worker[T, R]) loop() {
 			}
 			w.finished++
 			if lent {
-				w.place.awaitBack()
+				w.awaitPlace()
 			}
 		}
 		if p.alert.Load() && p.resign(w) {
@@ -231,10 +231,15 @@ func (w *worker[T, R]) finish(t task[T, R], value R, err error) {
 	w.deliver(t, Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1})
 	w.finished++
 	if lent {
-		// A goroutine that Func left behind waits inside a call to the pool, and
-		// a job runs in this place.
-		w.place.awaitBack()
+		w.awaitPlace()
 	}
+}
+
+// awaitPlace waits until the place is back: a goroutine that Func left behind is
+// inside a call to the pool, whose job runs in it.
+func (w *worker[T, R]) awaitPlace() {
+	w.task = task[T, R]{} // not to keep a job whose result is delivered
+	w.place.awaitBack()
 }
 
 func (w *worker[T, R]) countFailure(err error) {
