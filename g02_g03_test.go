@@ -157,7 +157,7 @@ func TestG03_QueueAndResultsAreBounded(t *testing.T) {
 		assert.Equal(t, buffer, s.Queued)
 		assert.Equal(t, buffer, s.Capacity)
 		assert.Equal(t, buffer, s.Unread)
-		assert.Zero(t, s.Busy, "none is inside Func")
+		assert.Equal(t, workers, s.Busy, "each has a result in its hand")
 		assert.EqualValues(t, accepted, s.Accepted)
 		assert.EqualValues(t, buffer+workers, s.Completed)
 		assert.EqualValues(t, 1, s.Rejected)
@@ -225,7 +225,7 @@ func TestG03_SubmitThatGivesUpSaysWhy(t *testing.T) {
 		}
 		assert.Equal(t, 128+4+128+1, n)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.EqualError(t, err, `workerpool "thumbs": Submit: queue full (128 waiting, 0 running, 128 results unread): context deadline exceeded`)
+		assert.EqualError(t, err, `workerpool "thumbs": Submit: queue full (128 waiting, 4 running, 128 results unread): context deadline exceeded`)
 		assert.False(t, errors.Is(err, workerpool.ErrFull))
 	})
 }

@@ -353,7 +353,7 @@ func TestG04_ShutdownCountsWhatNobodyRead(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := p.Shutdown(ctx)
-		assert.EqualError(t, err, "workerpool: Shutdown: context deadline exceeded (0 running, 4 not run, 4 results unread)")
+		assert.EqualError(t, err, "workerpool: Shutdown: context deadline exceeded (2 running, 4 not run, 4 results unread)")
 		assert.Equal(t, upTo(accepted), jobsOf(p.Stop()))
 	})
 }

@@ -20,7 +20,7 @@ type ledger struct {
 	accepted atomic.Uint64 // in steps of ledgerJob; the lowest bit is intakeOpen
 	_        cacheLine
 	finished atomic.Uint64
-	idle     atomic.Int64 // workers that are not inside Func: without a job, or without a reader
+	idle     atomic.Int64 // workers that have no job
 	_        cacheLine
 }
 

@@ -136,18 +136,17 @@ func (p *Pool[T, R]) closeResults() {
 	close(p.gone)
 }
 
-// sweep is the goroutine that ends a pool which was cancelled. It empties the
-// queue, takes the results that workers could not place on Results, so that they
-// leave without waiting for a reader, and offers all of it on Results until it is
-// read, or Stop has taken it.
+// sweep is the goroutine that ends a pool which was cancelled. It empties the queue,
+// takes the results for which Results has no room, so that workers leave without
+// waiting for a reader, and offers all of it on Results until it is read, or Stop has
+// taken it.
 //
 // Its memory is bounded by what a pool holds: the queue, and one result a worker.
 func (p *Pool[T, R]) sweep() {
 	p.Close()
 	p.wakeWorkers()
 	kept := p.freeWorkers()
-	jobs, gone := p.jobs, p.gone
-	for jobs != nil || gone != nil || len(kept) > 0 {
+	for jobs, gone := p.jobs, p.gone; jobs != nil || gone != nil || len(kept) > 0; {
 		var out chan Result[T, R] // nil, on which nothing is ever sent, while there is nothing to send
 		var first Result[T, R]
 		if len(kept) > 0 {
@@ -178,16 +177,20 @@ func (p *Pool[T, R]) sweep() {
 	close(p.results)
 }
 
-// freeWorkers makes room on Results for the workers that were waiting for it when
-// the pool was cancelled, by taking what is there. No worker waits like that
-// afterwards: each looks at the context when it is counted as blocked.
+// freeWorkers takes results until none of the workers that were sending one when the
+// cancellation came waits for room any more: none does while there is room.
+//
+// A worker that had looked at the context just before, and sends only when sweep has
+// filled Results again, waits together with sweep for a reader or Stop. To exclude
+// that would take another atomic operation for each job.
 func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
-	for p.blocked.Load() > 0 {
+	for len(p.results) == cap(p.results) {
 		select {
 		case r := <-p.results:
 			taken = append(taken, r)
 			p.kept.Add(1)
-		case <-p.unblocked:
+		default: // no room, since there never is any, and nobody waits
+			return taken
 		}
 	}
 	return taken

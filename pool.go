@@ -37,10 +37,9 @@ type Pool[T, R any] struct {
 	apart   chan error        // never used: see makeChannels
 
 	// The ways to an end.
-	intake    chan struct{}     // closed by Close: submitters wait no longer
-	late      chan Result[T, R] // workers to sweep: results for which there was no reader
-	unblocked chan struct{}     // workers to sweep: blocked is zero
-	gone      chan struct{}     // closed after a cancellation when the last worker has left
+	intake chan struct{}     // closed by Close: submitters wait no longer
+	late   chan Result[T, R] // workers to sweep: results for which there was no room
+	gone   chan struct{}     // closed after a cancellation when the last worker has left
 
 	ledger     ledger
 	jobsClosed atomic.Bool // jobs is closed, or about to be
@@ -51,7 +50,6 @@ type Pool[T, R any] struct {
 	notRun   atomic.Uint64
 	rejected atomic.Uint64
 	kept     atomic.Int64 // results that sweep has and nobody has read
-	blocked  atomic.Int64 // workers that wait for room on Results
 
 	// How many workers there are. All of it is written only with mu held.
 	live   atomic.Int64 // workers, without those that have resigned
@@ -131,7 +129,6 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 	p.intake = make(chan struct{})
 	p.late = make(chan Result[T, R])
 	p.gone = make(chan struct{})
-	p.unblocked = make(chan struct{}, 1)
 	return nil
 }
 

@@ -11,7 +11,7 @@ type Stats struct {
 	Name string // of WithName
 
 	Workers  int // how many jobs may run at once: of WithWorkers or Resize
-	Busy     int // workers inside Func; more than Workers for a while after a Resize to fewer
+	Busy     int // workers that have a job: inside Func, or with a result that Results has no room for
 	Queued   int // jobs that wait for a worker
 	Capacity int // how many may
 	Unread   int // results on Results that nobody has read
@@ -55,7 +55,7 @@ func (s *Stats) add(pl *place) {
 
 // load returns how full the pool is. It takes no lock, since TrySubmit asks it.
 func (p *Pool[T, R]) load() load {
-	idle := p.ledger.idle.Load() + p.blocked.Load() // before live, so that a worker which leaves does not look busy
+	idle := p.ledger.idle.Load() // before live, so that a worker which leaves does not look busy
 	return load{
 		waiting: len(p.jobs),
 		running: int(max(0, p.live.Load()-idle)),

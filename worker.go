@@ -91,10 +91,10 @@ func (w *worker[T, R]) loop() {
 				w.countFailure(err)
 			}
 			r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
-			select {
-			case p.results <- r:
-			default:
-				w.deliverWaiting(r)
+			if p.alert.Load() {
+				w.sendResult(r)
+			} else {
+				p.results <- r
 			}
 			w.finished++
 			if lent {
@@ -259,48 +259,29 @@ func (w *worker[T, R]) refuse(t task[T, R]) {
 
 // deliver hands a result over: to its call, or to Results.
 func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
-	p := w.pool
 	if t.call != nil {
-		p.handOver(t.call, r)
+		w.pool.handOver(t.call, r)
 		return
 	}
-	select {
-	case p.results <- r:
-	default:
-		w.deliverWaiting(r)
-	}
+	w.sendResult(r)
 }
 
-// deliverWaiting is deliver for when Results is full.
+// sendResult puts r on Results, or after the cancellation into the hands of sweep,
+// whichever has room first.
 //
-// It sends on one channel only. To send there or else, after a cancellation, to
-// sweep, would take a select, and in a pool whose reader is its slowest part that
-// is a tenth of what a job costs. So a worker that waits here when the pool is
-// cancelled is freed by sweep, which reads Results as long as there are any.
-func (w *worker[T, R]) deliverWaiting(r Result[T, R]) {
+// Before the cancellation it waits for room on Results and for nothing else: a
+// select, or only a look whether there is room, makes a job a tenth dearer. A worker
+// that waits so when the cancellation comes is freed by sweep.
+func (w *worker[T, R]) sendResult(r Result[T, R]) {
 	p := w.pool
-	p.blocked.Add(1)
 	if p.ctx.Err() == nil {
 		p.results <- r
-		p.unblock()
 		return
 	}
-	p.unblock()
 	select {
 	case p.results <- r:
 	case p.late <- r:
 		p.kept.Add(1)
-	}
-}
-
-// unblock counts a worker that no longer waits on Results, and tells sweep about the
-// last one.
-func (p *Pool[T, R]) unblock() {
-	if p.blocked.Add(-1) == 0 && p.ctx.Err() != nil {
-		select {
-		case p.unblocked <- struct{}{}:
-		default: // sweep has yet to look
-		}
 	}
 }
 
