@@ -45,14 +45,14 @@ func (p *Pool[T, R]) do(ctx context.Context, op string, job T, wait bool) (R, er
 			return none, err
 		}
 		if lent {
-			return p.doInside(ctx, outer, job)
+			return p.doInside(ctx, op, outer, job)
 		}
 	}
 	c, err := p.queueCall(ctx, op, job, wait)
 	if err != nil {
 		return none, err
 	}
-	return p.await(ctx, ctx.Done(), c)
+	return p.await(ctx, op, ctx.Done(), c)
 }
 
 // queueCall puts a job that its caller waits for in the queue.
@@ -82,10 +82,10 @@ func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool)
 // doInside is do for a job whose place is lent by outer. It waits for the end of
 // the job, whose context ends with ctx, and not for ctx: only then is the place
 // back.
-func (p *Pool[T, R]) doInside(ctx context.Context, outer *jobContext, job T) (R, error) {
+func (p *Pool[T, R]) doInside(ctx context.Context, op string, outer *jobContext, job T) (R, error) {
 	c := p.newCall(ctx, job)
 	back := p.runLent(outer, task[T, R]{call: c})
-	value, err := p.await(ctx, nil, c)
+	value, err := p.await(ctx, op, nil, c)
 	<-back
 	return value, err
 }
@@ -157,7 +157,7 @@ func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
 }
 
 // await waits for the result of c, or until its caller leaves because ctx has ended.
-func (p *Pool[T, R]) await(ctx context.Context, left <-chan struct{}, c *call[T, R]) (R, error) {
+func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{}, c *call[T, R]) (R, error) {
 	var none R
 	cancelled := p.ctx.Done()
 	for {
@@ -167,10 +167,10 @@ func (p *Pool[T, R]) await(ctx context.Context, left <-chan struct{}, c *call[T,
 			return r.Value, r.Err
 		case <-left:
 			if c.takeBack() {
-				return none, p.contextError(ctx, "job not run", ErrNotRun)
+				return none, p.contextError(ctx, op+": job not run", ErrNotRun)
 			}
 			if c.leave() {
-				return none, p.contextError(ctx, "left the job while it ran")
+				return none, p.contextError(ctx, op+": gave up while the job was running")
 			}
 			left = nil // it has just finished
 		case <-cancelled:

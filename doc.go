@@ -23,8 +23,8 @@
 //	}
 //	return context.Cause(ctx) // nil, unless the batch was cut short
 //
-// ctx is there twice: [WithContext] is for the jobs, and Submit's is for the one who
-// submits and may have to wait for a place.
+// ctx is there twice: [WithContext] is for the jobs, and Submit's is for the
+// submitter, who may have to wait for a place.
 //
 // There are two ways to a result. [Pool.Submit] queues a job, and its [Result] comes
 // on [Pool.Results], for whoever reads that. [Pool.Do] runs a job and returns its
@@ -34,8 +34,8 @@
 //
 // [WithWorkers] is how many jobs run at once. Jobs that compute want as many as there
 // are processors, which is the default. Jobs that wait for a network, a disk or a
-// database want as many as the other side serves well at once, often far more or
-// far fewer; set it. A job that sleeps, between two attempts say, keeps its worker.
+// database want as many as the other side can handle at once, often far more or far
+// fewer: set it. A job that sleeps, between two attempts say, keeps its worker.
 //
 // [WithBuffer] is how many more may wait. A small buffer evens out bursts. A large one
 // only makes jobs wait where their submitters would have, and there is more to be
@@ -47,28 +47,34 @@
 //
 //   - G1 One result. Every accepted job has exactly one Result, whatever happens to
 //     it: it returns, fails, panics, calls [runtime.Goexit], times out, or is
-//     cancelled before it ran. What is delivered and what Stop returns is together
-//     what was accepted. A job is accepted when Submit or TrySubmit returned nil for
-//     it, or when Do or TryDo returned anything but a refusal.
+//     cancelled before it ran. Delivered results plus those that Stop returns are
+//     the accepted jobs. A job is accepted when Submit or TrySubmit returned nil for
+//     it, or when Do or TryDo returned anything but a refusal. (The outcome of a Do
+//     whose caller has left counts as delivered.)
 //   - G2 Bound. No more than Workers calls of Func run at once, over all callers
 //     together. A Func that waits inside a call to its own pool lends its place to
-//     the job it waits for, and does not count meanwhile. Fewer workers by Resize
-//     take effect as running jobs end.
+//     the job it waits for, and does not count meanwhile. (If Func goes on working
+//     while goroutines of its own wait inside such calls, it works beside the job in
+//     its place: let it wait for them.) Resize to fewer workers takes effect as
+//     running jobs end.
 //   - G3 Backpressure. No more than Buffer jobs wait in the queue, and no more than
-//     Buffer results for a reader; then submitters wait. Nothing behind that is
-//     unbounded. (Jobs that nest cost a waiting goroutine for each level.)
+//     Buffer results, with one more in the hand of each worker, for a reader; then
+//     submitters wait. No other buffer grows without bound. (Jobs that nest cost a
+//     waiting goroutine for each level.)
 //   - G4 Any order of calls. All methods may be called from any goroutine, in any
 //     order, any number of times, at once, and from inside a job. Nothing panics.
-//     After Close everything that submits returns ErrClosed. Only Stop called from
-//     inside a job waits for itself; see also Blocking below.
+//     After Close everything that submits returns ErrClosed. A job that waits for its
+//     own pool waits for itself only if it hides who it is: by Stop, which takes no
+//     context, or by Wait, Shutdown, Submit or Do with a context that is not its own.
 //   - G5 No leak. When Stop has returned, or Results was read to its end, no
-//     goroutine, timer or context of the pool is left. After a cancellation the
-//     workers wait for no reader: Results read to its end is complete, always, and
-//     what nobody reads comes from Stop.
+//     goroutine, timer or context of the pool is left. After a cancellation workers
+//     leave without waiting for a reader. Results read to its end is complete,
+//     always; it ends when the last Func that runs has returned. What nobody reads
+//     comes from Stop.
 //   - G6 Cancellation. When the pool is cancelled, running jobs see their context
 //     end with that cause; jobs in the queue do not run, and their error wraps
 //     ErrNotRun and the cause. A job's own error that is a context's error is just
-//     that job's error. A Do that is cancelled takes back only its own job.
+//     that job's error. A Do whose context ends takes back only its own job.
 //   - G7 Isolation. A panic or Goexit in a job harms nothing else: the worker lives,
 //     or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and with
@@ -81,7 +87,10 @@
 //     queue is full; Do always) its place is lent to the new job, which runs on a
 //     goroutine of its own. A job has one place; several of its goroutines that need
 //     it take turns. This works through other pools too: a job of A may call B, whose
-//     job calls A. When Func has returned, its context lends nothing any more.
+//     job calls A. (Two such chains that enter from opposite ends can wait for each
+//     other, as two locks taken in opposite orders do: let pools call in one
+//     direction, or bound the calls by a deadline.) After Func has returned, calls
+//     with its context wait for a place like any other.
 //   - G11 Nothing kept. Once a Result is delivered the pool holds no reference to the
 //     job or its value.
 //   - G12 Testable. A pool works inside a bubble of testing/synctest, in one bubble
@@ -100,30 +109,39 @@
 // A crawler whose only reader of Results submits the links that it finds stops when
 // the queue and the results are full: the reader waits for a place, and the workers
 // for a reader. Submit from inside the jobs instead, with their contexts (G10), and
-// let the reader only read.
+// let the reader only read. Such a Submit into a full queue returns when the new job
+// has run and its result is on Results; its context does not cut that short.
 //
 // When the context of a Submit ends while it waits, its error says what it waited
-// for: queue full (128 waiting, 4 running, 128 results unread).
+// for: queue full (128 waiting, 4 running, 128 results unread). So give a Submit that
+// might hang a context with a deadline.
 //
 // # Errors and panics
 //
 //	switch {
 //	case err == nil: // ran, and returned no error
-//	case errors.Is(err, workerpool.ErrNotRun): // never ran: the pool was stopped
+//	case errors.Is(err, workerpool.ErrFull): // TrySubmit, TryDo: not accepted
+//	case errors.Is(err, workerpool.ErrClosed): // not accepted
+//	case errors.Is(err, workerpool.ErrNotRun): // accepted, and never ran
 //	case errors.Is(err, workerpool.ErrGoexit): // called runtime.Goexit
 //	case errors.Is(err, workerpool.ErrJobTimeout): // see WithJobTimeout
 //	case errors.As(err, &panicked): // a *PanicError: its value and its stack
 //	default: // what Func returned
 //	}
 //
+// What Func returns is passed on unchanged. A Func that returns the error of another
+// pool, or of its own, thus has an outcome that looks like one of this pool; where
+// that matters, Attempts tells whether it ran.
+//
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
-// Errors that come from a context wrap both its Err and its [context.Cause]. No error
-// text of the pool contains a job.
+// Errors of the pool that come from a context wrap both its Err and its
+// [context.Cause]. No error text of the pool contains a job.
 //
 // # Ending a pool
 //
 //   - [Pool.Close]: nothing more is accepted; what was is finished. Does not wait.
-//   - [Pool.Shutdown]: Close, and wait; when its context ends, cancel.
+//   - [Pool.Shutdown]: Close, and wait; when its context ends, cancel, and say in a
+//     [*ShutdownError] what was left.
 //   - [Pool.Stop]: cancel, wait for the running jobs, and return every Result that
 //     nobody has read.
 //   - Cancelling the context of [WithContext]: as Stop, without waiting.
@@ -131,12 +149,22 @@
 //
 // Batch code says defer pool.Stop(), which also cleans up after an early return. A
 // service calls Shutdown with a deadline, and does not defer Stop, which waits for
-// every Func that runs, however long. A pool that is dropped keeps its goroutines
-// (a cancelled one: a single one, as long as there are results).
+// every Func that runs, however long. The same holds for reading Results to the end
+// after a Shutdown whose deadline has passed: a Func that does not watch its context
+// keeps it open.
+//
+// After Close, jobs that submit jobs are refused too: Wait first, then Shutdown. A
+// server shuts down its listeners first, which waits for the handlers and so for
+// their Do, and then the pool, each with a deadline of its own. A consumer takes work
+// under a context that ends with the signal, but submits what it has taken under one
+// that lasts until Shutdown, or loses it.
+//
+// A pool that is dropped keeps its goroutines; a cancelled one just the one that
+// offers its results.
 //
 // # Testing
 //
 // In a synctest bubble everything a pool does is exact: after synctest.Wait the
 // workers have taken what there is to take, [Pool.Stats] is exact, and time-outs
-// take no time. The tests of this package are examples of it.
+// take no time. Make the pool inside the bubble, and end it there.
 package workerpool

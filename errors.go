@@ -16,8 +16,7 @@ var (
 	// too.
 	ErrClosed = errors.New("workerpool: closed")
 
-	// ErrFull is returned by TrySubmit and TryDo when there is no place for the
-	// job.
+	// ErrFull is returned by TrySubmit and TryDo when the queue is full.
 	ErrFull = errors.New("workerpool: queue full")
 
 	// ErrNotRun is the outcome of a job that was accepted and never ran, because
@@ -79,9 +78,9 @@ func (e *PanicError) Unwrap() error {
 // up; none of these jobs is lost, their outcomes still come on Results or from
 // Stop.
 type ShutdownError struct {
-	Running int   // jobs that were still inside Func
+	Running int   // jobs that a worker still had: inside Func, or their result waited for room
 	NotRun  int   // accepted jobs that had not run, and will not
-	Unread  int   // results that nobody had read
+	Unread  int   // results on Results that nobody had read
 	Err     error // why: wraps the cause of the context that ended
 }
 
@@ -135,14 +134,14 @@ type fullError struct {
 
 func (p *Pool[T, R]) fullError(op string) error { return &fullError{p.name, op, p.load()} }
 
-func (e *fullError) Error() string { return prefix(e.name) + e.op + ": " + e.load.String() }
+func (e *fullError) Error() string { return prefix(e.name) + e.op + ": queue full " + e.load.String() }
 func (e *fullError) Unwrap() error { return ErrFull }
 
 // load is what a submitter that found no place wants to know of the pool.
 type load struct{ waiting, running, unread int }
 
 func (l load) String() string {
-	return fmt.Sprintf("queue full (%d waiting, %d running, %d results unread)", l.waiting, l.running, l.unread)
+	return fmt.Sprintf("(%d waiting, %d running, %d results unread)", l.waiting, l.running, l.unread)
 }
 
 // closedError says that nothing is accepted any more, and why if the pool was

@@ -160,8 +160,8 @@ func ExamplePool_TryDo() {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		report, err := pool.TryDo(r.Context(), r.URL.Path)
 		switch {
-		case errors.Is(err, workerpool.ErrFull):
-			w.Header().Set("Retry-After", "1")
+		case errors.Is(err, workerpool.ErrFull), errors.Is(err, workerpool.ErrClosed), errors.Is(err, workerpool.ErrNotRun):
+			w.Header().Set("Retry-After", "1") // full, or about to end
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		case err != nil:
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -382,7 +382,8 @@ func Example_fireAndForget() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := mails.Shutdown(ctx); err != nil {
-		log.Print(err)
+		log.Print(err) // a Func that does not watch its context may still run: do not wait for it
+		return
 	}
 	<-logged
 	// Output: mail to nobody: no such address

@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -261,6 +262,7 @@ func TestG04_WaitIsUntilIdle(t *testing.T) {
 			cancel()
 			assert.ErrorIs(t, err, errCause)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.EqualError(t, err, fmt.Sprintf("workerpool: Wait: not idle (0 waiting, %d running, 0 results unread): the cause", workers))
 			waiters := make(chan error)
 			for range 2 {
 				go func() { waiters <- p.Wait(t.Context()) }()

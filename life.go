@@ -15,12 +15,12 @@ func (p *Pool[T, R]) Close() {
 }
 
 // Wait blocks until no accepted job is unfinished, at least for a moment: each has
-// run, or was cancelled, and its result was handed to its caller or is on Results.
+// run, or was cancelled, and its result is on Results or was returned to its caller.
 // It returns nil then, at once if it is so already, and the cause of ctx when that
 // ends first. It neither closes the pool nor changes anything else, so it may be
 // called again and again.
 //
-// As for Submit, somebody has to read Results once they are full. Wait given the
+// As for Submit, somebody has to read Results once it is full. Wait given the
 // context of a job of this pool would wait for that job: it returns an error.
 func (p *Pool[T, R]) Wait(ctx context.Context) error { return p.wait(ctx, "Wait") }
 
@@ -29,24 +29,27 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 		return err
 	}
 	if idle := p.whenIdle(); !closedBefore(idle, ctx.Done()) {
-		return p.contextError(ctx, op)
+		return p.contextError(ctx, op+": not idle "+p.load().String())
 	}
 	return nil
 }
 
 // Shutdown ends the pool in good order: it closes the intake as [Pool.Close] does,
 // and waits until every accepted job is finished. nil means that every one of them
-// ran, and that its result is on Results, perhaps still to be read, or with its
+// ran, and that its result is on Results (possibly unread) or was returned to its
 // caller.
 //
 // When ctx ends first, Shutdown cancels the pool with the cause of ctx and returns
 // at once, without waiting for the jobs that run, with a [*ShutdownError] that
 // wraps the cause and counts what was left. No outcome is lost by that: they still
-// come on Results, or from Stop. A pool that is cancelled otherwise makes Shutdown
-// return such an error too, wrapping that cause, when the jobs that run have ended
-// or ctx has.
+// come on Results, or from Stop. If the pool is cancelled some other way, Shutdown
+// returns the same kind of error with that cause, once the running jobs, or ctx, have
+// ended.
 //
-// As for Submit, somebody has to read Results once they are full. Shutdown given
+// Jobs that submit jobs are refused from then on too. To let them finish their work,
+// Wait first.
+//
+// As for Submit, somebody has to read Results once it is full. Shutdown given
 // the context of a job of this pool would wait for that job: it closes the intake,
 // does not wait, and returns an error.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
@@ -100,8 +103,8 @@ func closedBefore(first, second <-chan struct{}) bool {
 // error wraps [ErrNotRun], and nothing is accepted any more. Then Stop waits until
 // the running jobs have returned, and returns every Result that nobody has read.
 //
-// Together with what was read from Results these are the outcomes of all jobs,
-// once each. When others read Results at the same time, or call Stop, each Result
+// Together with what was read from Results these are the outcomes of all jobs given
+// to Submit and TrySubmit, once each. When others read Results at the same time, or call Stop, each Result
 // goes to one of them. On a pool that has ended Stop returns what is left on
 // Results, once, then nil.
 //

@@ -75,16 +75,17 @@ func (c config) check(ok bool, format string, args ...any) error {
 
 // WithWorkers sets how many jobs run at once: from 1 to 1<<20. The default is
 // [runtime.GOMAXPROCS](0), which fits jobs that keep a processor busy. Jobs that
-// wait, for a network or a disk, want more: as many as the other side is glad to
-// serve at once. [Pool.Resize] changes the number later.
+// wait, for a network or a disk, want more: as many as the other side can handle at
+// once. [Pool.Resize] changes the number later.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) { c.workers = n })
 }
 
 // WithBuffer sets how many accepted jobs may wait for a worker, and how many
 // results may wait for their reader: from 0 to 1<<24 each; the default is 128.
-// It is what a burst may exceed the workers by before Submit waits and TrySubmit
-// says ErrFull. With 0 a job is handed straight to a worker that waits for one.
+// It is how many jobs beyond the running ones are accepted before Submit waits and
+// TrySubmit returns ErrFull. With 0 a job is handed straight to a worker that waits for
+// one. New allocates the room for all of it.
 func WithBuffer(n int) Option {
 	return optionFunc(func(c *config) { c.buffer = n })
 }

@@ -73,12 +73,12 @@ type Pool[T, R any] struct {
 // [WithWorkers], [WithBuffer], [WithContext], [WithName] and [WithJobTimeout].
 //
 // New does not block. Its error names every bad argument with its bound, all at
-// once: a nil fn, and options out of bounds, each of which wraps
+// once: a nil fn, and each option that is out of bounds, which wraps
 // [ErrInvalidOption].
 //
-// Jobs and results travel through channels by value, so neither may be larger than
-// what a channel carries, some 64 KiB; the compiler says so. Use pointers for what is
-// large.
+// Results, which carry their job, travel through a channel by value, so a T and an R
+// together may not be larger than what a channel carries, 64 KiB; the compiler says
+// so. Use pointers for what is large.
 //
 // A pool that is no longer used has to be ended. Batch code says
 // defer pool.Stop(); a service calls Shutdown with a deadline. A pool that is
@@ -149,8 +149,9 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 // error the job is not accepted and never runs.
 //
 // Submit from inside a job, with the job's context, never waits for a place: when
-// the queue is full the new job runs in the place of the one that submits it, and
-// Submit returns when it has.
+// the queue is full the new job runs in the place of the one that submits it. Submit
+// then returns when that job has run and its Result is on Results, whatever becomes
+// of ctx meanwhile.
 //
 // Submit happens before the call of Func for the job.
 func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
@@ -186,10 +187,11 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 // those for Do.
 //
 // The job runs under ctx, values included, and is cancelled with the pool's
-// context too. When ctx ends, Do returns at once with its error and cause: a job
-// still queued is taken back and never runs (the error wraps [ErrNotRun]); one
-// that runs sees its context cancelled, and its outcome is dropped when it comes,
-// save that a panic is logged.
+// context too. When ctx ends, Do returns at once with its error and cause. A job
+// still queued is taken back and never runs (the error wraps [ErrNotRun]); its place
+// in the queue becomes free when a worker comes to it. One that runs sees its context
+// cancelled, and its outcome is dropped when it comes, save that a panic is logged, by
+// [slog.Error].
 //
 // The errors beside the job's own: the cause of ctx, [ErrClosed] as for Submit, and
 // ErrNotRun with the cause when the pool was cancelled before the job's turn came.
@@ -203,7 +205,8 @@ func (p *Pool[T, R]) Do(ctx context.Context, job T) (R, error) {
 
 // TryDo is [Pool.Do] for a caller that does not wait for a place: when there is
 // none in the queue it returns [ErrFull] at once. With one, it waits for the
-// outcome as Do does.
+// outcome as Do does. From inside a job, with the job's context, there is no place
+// only if another goroutine of that job has it.
 func (p *Pool[T, R]) TryDo(ctx context.Context, job T) (R, error) {
 	return p.do(ctx, "TryDo", job, false)
 }
@@ -308,7 +311,7 @@ func (p *Pool[T, R]) sendWaiting(ctx context.Context, op string, t task[T, R]) e
 			return nil
 		case <-back:
 		case <-ctx.Done():
-			return p.withdraw(p.contextError(ctx, op+": "+p.load().String()))
+			return p.withdraw(p.contextError(ctx, op+": queue full "+p.load().String()))
 		case <-p.intake:
 			return p.withdraw(p.closedError(op))
 		}

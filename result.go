@@ -8,7 +8,8 @@ import "context"
 // Its context is the one the job runs under, see [Pool.Submit] and [Pool.Do].
 // When it is cancelled Func should return soon: nothing else ends it. Passing the
 // context on to a call of the same pool lets that call run in this job's place,
-// so that jobs may submit jobs without ever deadlocking (guarantee G10).
+// so that jobs may submit jobs without waiting for each other (guarantee G10). It is
+// for as long as Func runs; whether it is cancelled afterwards is not promised.
 //
 // Func may return, panic or call [runtime.Goexit]; each is an outcome of that one
 // job, and harms no other.

@@ -4,9 +4,12 @@ package workerpool
 //
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
-// say more than has happened, and Busy at most counts a worker that is between two
-// jobs. Once nothing moves, all of it is exact, and then
-// Accepted = Completed + NotRun + Busy + Queued.
+// say more than has happened (Accepted may be ahead by calls that are about to be
+// refused), and Busy at most counts a worker that is between two jobs. Once nothing
+// moves all of it is exact, and in an idle pool Accepted = Completed + NotRun.
+//
+// A job that waits for another in its place (guarantee G10) is not in Busy; the other
+// one is.
 type Stats struct {
 	Name string // of WithName
 
@@ -17,9 +20,9 @@ type Stats struct {
 	Unread   int // results on Results that nobody has read
 
 	Accepted  uint64 // jobs that were accepted
-	Completed uint64 // jobs for which Func was called and is through, however it ended
+	Completed uint64 // jobs whose Func has returned, panicked or exited
 	Failed    uint64 // those of Completed whose outcome is an error
-	Panicked  uint64 // those of Failed which panicked
+	Panicked  uint64 // those of Failed that panicked
 	NotRun    uint64 // accepted jobs that never ran
 	Rejected  uint64 // calls of Submit, TrySubmit, Do and TryDo that did not accept their job
 }
