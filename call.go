@@ -151,9 +151,14 @@ func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
 		return
 	}
 	if err, ok := r.Err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
-		slog.Error("workerpool: a job panicked after its caller had left",
-			"pool", p.name, "panic", err.Error(), "stack", string(err.Stack))
+		go logPanic(p.name, err) // on a goroutine of its own: a log handler may do what a Func may
 	}
+}
+
+func logPanic(pool string, err *PanicError) {
+	defer func() { _ = recover() }()
+	slog.Error("workerpool: a job panicked after its caller had left",
+		"pool", pool, "panic", err.Error(), "stack", string(err.Stack))
 }
 
 // await waits for the result of c, or until its caller leaves because ctx has ended.
@@ -174,10 +179,8 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			}
 			left = nil // it has just finished
 		case <-cancelled:
-			if c.takeBack() {
-				return none, p.notRunError()
-			}
-			// Nobody else has to watch the pool for this job: its caller does.
+			// Nobody else has to watch the pool for a job that runs: its caller
+			// does. One in the queue is refused by the pool.
 			c.cancel(context.Cause(p.ctx))
 			cancelled = nil
 		}

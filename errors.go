@@ -20,7 +20,7 @@ var (
 	ErrFull = errors.New("workerpool: queue full")
 
 	// ErrNotRun is the outcome of a job that was accepted and never ran, because
-	// the pool was stopped, or the caller of Do had left, before its turn came.
+	// the pool was cancelled, or the caller of Do had left, before its turn came.
 	// The error wraps what stopped it too.
 	ErrNotRun = errors.New("workerpool: job not run")
 
@@ -79,7 +79,7 @@ func (e *PanicError) Unwrap() error {
 // Stop.
 type ShutdownError struct {
 	Running int   // jobs that a worker still had: inside Func, or their result waited for room
-	NotRun  int   // accepted jobs that had not run, and will not
+	NotRun  int   // jobs in the queue, which will not run
 	Unread  int   // results on Results that nobody had read
 	Err     error // why: wraps the cause of the context that ended
 }
@@ -97,7 +97,7 @@ func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
 	l := p.load()
 	return &ShutdownError{
 		Running: l.running,
-		NotRun:  int(p.notRun.Load()) + l.waiting, //nolint:gosec // a count of jobs
+		NotRun:  int(p.refused.Load()) + l.waiting,
 		Unread:  l.unread,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}
@@ -165,12 +165,7 @@ func (p *Pool[T, R]) contextError(ctx context.Context, what string, wraps ...err
 	return newError(p.name, append(wraps, contextErrors(ctx)...), "%s: %v", what, context.Cause(ctx))
 }
 
-// contextErrors returns the error of a context that has ended, and its cause where
-// that is another one.
-func contextErrors(ctx context.Context) []error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if cause == err { //nolint:errorlint // the same value, not the same kind
-		return []error{err}
-	}
-	return []error{err, cause}
-}
+// contextErrors returns the error of a context that has ended, and its cause. Where
+// nobody gave a cause they are the same; comparing them is not for us, since an error
+// of somebody's own may not be comparable.
+func contextErrors(ctx context.Context) []error { return []error{ctx.Err(), context.Cause(ctx)} }

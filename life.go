@@ -36,8 +36,8 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 
 // Shutdown ends the pool in good order: it closes the intake as [Pool.Close] does,
 // and waits until every accepted job is finished. nil means that every one of them
-// ran, and that its result is on Results (possibly unread) or was returned to its
-// caller.
+// ran, save what a caller of Do has taken back, and that its result is on Results
+// (possibly unread) or was returned to its caller.
 //
 // When ctx ends first, Shutdown cancels the pool with the cause of ctx and returns
 // at once, without waiting for the jobs that run, with a [*ShutdownError] that
@@ -127,16 +127,19 @@ func (p *Pool[T, R]) Stop() []Result[T, R] {
 }
 
 // closeResults is the goroutine that waits for the workers and closes Results: they
-// alone send on it, so after the last one has left nobody does. A cancelled pool
-// leaves it to sweep.
+// alone send on it, so after the last one has left nobody does. A pool that was
+// cancelled it leaves to sweep.
 func (p *Pool[T, R]) closeResults() {
 	p.running.Wait()
-	if p.stopSweep() {
-		p.cancelCtx(ErrClosed) // takes the pool out of the context given to WithContext
-		close(p.results)
+	if !p.stopSweep() {
 		return
 	}
-	close(p.gone)
+	if p.ctx.Err() != nil { // the workers have left before sweep could start
+		p.sweep()
+		return
+	}
+	p.cancelCtx(ErrClosed) // takes the pool out of the context given to WithContext
+	close(p.results)
 }
 
 // sweep is the goroutine that ends a pool which was cancelled. It empties the queue,
@@ -144,12 +147,13 @@ func (p *Pool[T, R]) closeResults() {
 // waiting for a reader, and offers all of it on Results until it is read, or Stop has
 // taken it.
 //
-// Its memory is bounded by what a pool holds: the queue, and one result a worker.
+// Its memory is bounded by what a pool holds: the queue, Results, and one result a
+// worker.
 func (p *Pool[T, R]) sweep() {
 	p.Close()
 	p.wakeWorkers()
 	kept := p.freeWorkers()
-	for jobs, gone := p.jobs, p.gone; jobs != nil || gone != nil || len(kept) > 0; {
+	for jobs := p.jobs; jobs != nil || len(kept) > 0; {
 		var out chan Result[T, R] // nil, on which nothing is ever sent, while there is nothing to send
 		var first Result[T, R]
 		if len(kept) > 0 {
@@ -158,7 +162,7 @@ func (p *Pool[T, R]) sweep() {
 		select {
 		case t, ok := <-jobs:
 			if !ok {
-				jobs = nil
+				jobs = nil // every job is finished: nothing comes on late either
 				break
 			}
 			if r, forResults := p.refuse(t); forResults {
@@ -173,10 +177,9 @@ func (p *Pool[T, R]) sweep() {
 			kept[0] = Result[T, R]{}
 			kept = kept[1:]
 			p.kept.Add(-1)
-		case <-gone:
-			gone = nil
 		}
 	}
+	p.running.Wait()
 	close(p.results)
 }
 
@@ -203,6 +206,7 @@ func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
 // job's call, or returns it when it is one for Results.
 func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
 	p.notRun.Add(1)
+	p.refused.Add(1)
 	if t.call == nil {
 		return Result[T, R]{Job: t.job, Err: p.notRunError()}, true
 	}
@@ -237,14 +241,24 @@ func (p *Pool[T, R]) settle() {
 		close(p.jobs)
 	}
 	if p.watched.Load() {
-		p.mu.Lock()
-		waiters := p.waiters
+		p.tellWaiters()
+	}
+}
+
+// tellWaiters looks again: what settle saw may have been before these began to wait.
+// If the ledger does not balance now, whoever balances it comes here.
+func (p *Pool[T, R]) tellWaiters() {
+	p.mu.Lock()
+	waiters := p.waiters
+	if idle, _ := p.ledger.balance(); idle {
 		p.waiters = nil
 		p.watched.Store(false)
-		p.mu.Unlock()
-		if waiters != nil {
-			close(waiters)
-		}
+	} else {
+		waiters = nil
+	}
+	p.mu.Unlock()
+	if waiters != nil {
+		close(waiters)
 	}
 }
 

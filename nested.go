@@ -208,6 +208,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 			if w.inFunc {
 				w.conclude(ErrGoexit)
 			}
+			w.task = task[T, R]{} // whoever keeps the job's context keeps w
 			p.mu.Lock()
 			p.past.add(&w.place)
 			p.mu.Unlock()
@@ -215,6 +216,10 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 			outer.block.place.giveBack()
 			close(back)
 		}()
+		if p.ctx.Err() != nil {
+			w.refuse(t)
+			return
+		}
 		if err := w.fence(func() { w.run(t) }); err != nil {
 			w.conclude(err)
 		}

@@ -39,7 +39,6 @@ type Pool[T, R any] struct {
 	// The ways to an end.
 	intake chan struct{}     // closed by Close: submitters wait no longer
 	late   chan Result[T, R] // workers to sweep: results for which there was no room
-	gone   chan struct{}     // closed after a cancellation when the last worker has left
 
 	ledger     ledger
 	jobsClosed atomic.Bool // jobs is closed, or about to be
@@ -48,6 +47,7 @@ type Pool[T, R any] struct {
 	// Counted off the hot path.
 	waiting  atomic.Int64 // entered in the ledger, and waiting for a place
 	notRun   atomic.Uint64
+	refused  atomic.Int64 // those of notRun that the cancellation found in the queue
 	rejected atomic.Uint64
 	kept     atomic.Int64 // results that sweep has and nobody has read
 
@@ -128,7 +128,6 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 	p.results = make(chan Result[T, R], buffer)
 	p.intake = make(chan struct{})
 	p.late = make(chan Result[T, R])
-	p.gone = make(chan struct{})
 	return nil
 }
 

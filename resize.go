@@ -34,7 +34,6 @@ func (p *Pool[T, R]) setSize(size int) bool {
 		p.startWorker()
 	}
 	p.countExcess()
-	p.room.Broadcast()
 	return true
 }
 
@@ -101,10 +100,11 @@ func (p *Pool[T, R]) resign(w *worker[T, R]) bool {
 //
 // Those in hold don't count as workers: of two that hold while one may run, the
 // second goes on, and resigns afterwards, whereupon the first goes on.
-func (p *Pool[T, R]) hold() bool {
+func (p *Pool[T, R]) hold(w *worker[T, R]) bool {
 	if p.ctx.Err() != nil || p.excess.Load() == 0 {
 		return p.ctx.Err() == nil
 	}
+	w.task = task[T, R]{} // of the job before
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ledger.idle.Add(1)

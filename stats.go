@@ -44,7 +44,9 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Capacity = cap(p.jobs)
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
-	s.Accepted = p.ledger.entered() - uint64(max(0, p.waiting.Load()))
+	waiting := uint64(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
+	entered := p.ledger.entered()
+	s.Accepted = entered - min(entered, waiting)
 	return s
 }
 

@@ -53,6 +53,7 @@ func (w *worker[T, R]) work() {
 		w.conclude(err)
 	}
 	w.idle()
+	w.task = task[T, R]{} // whoever keeps a job's context keeps w
 	w.tell()
 	w.pool.leave(w)
 }
@@ -70,7 +71,7 @@ func (w *worker[T, R]) loop() {
 		// when the context ends takes a goroutine that starts later; this look
 		// alone keeps a job that waits in the queue from starting after the
 		// cancellation.
-		if p.alert.Load() && !p.hold() {
+		if p.alert.Load() && !p.hold(w) {
 			w.refuse(t)
 			return
 		}
@@ -88,7 +89,7 @@ func (w *worker[T, R]) loop() {
 			w.inFunc = false
 			lent := w.place.end()
 			if err != nil {
-				w.countFailure(err)
+				w.place.failed.Add(1)
 			}
 			r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
 			if p.alert.Load() {
@@ -169,7 +170,7 @@ func (w *worker[T, R]) run(t task[T, R]) {
 	w.task, w.inFunc = t, true
 	value, err := w.pool.attempt(ctx, t.job)
 	w.inFunc = false
-	w.finish(t, value, err)
+	w.finish(t, value, err, false)
 }
 
 // begin returns the context for a job, or reports that it does not run, because
@@ -204,12 +205,14 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	if p.jobTimeout == 0 {
 		return p.fn(ctx, job)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, p.jobTimeout, ErrJobTimeout)
+	parent := ctx
+	ctx, cancel := context.WithTimeoutCause(parent, p.jobTimeout, ErrJobTimeout)
 	defer cancel()
 	value, err := p.fn(ctx, job)
-	// It is the context that tells whether the time was up. An error that looks
-	// like it may be of a deadline of the job's own.
-	if context.Cause(ctx) == ErrJobTimeout && errors.Is(err, context.DeadlineExceeded) { //nolint:errorlint // this very cause
+	// It is the context that tells whether the time was up: that of this attempt,
+	// and not one further out. An error that looks like it may be of a deadline of
+	// the job's own.
+	if ctx.Err() != nil && parent.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = newError(p.name, []error{ErrJobTimeout, err}, "job timed out after %v: %v", p.jobTimeout, err)
 	}
 	return value, err
@@ -219,14 +222,17 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 func (w *worker[T, R]) conclude(err error) {
 	w.inFunc = false
 	var none R
-	w.finish(w.task, none, err)
+	w.finish(w.task, none, err, err != ErrGoexit) //nolint:errorlint // what work and runLent say
 }
 
 // finish ends the job t, whose Func is through, and delivers its result.
-func (w *worker[T, R]) finish(t task[T, R], value R, err error) {
+func (w *worker[T, R]) finish(t task[T, R], value R, err error, panicked bool) {
 	lent := w.place.end()
 	if err != nil {
-		w.countFailure(err)
+		w.place.failed.Add(1)
+	}
+	if panicked {
+		w.place.panicked.Add(1)
 	}
 	w.deliver(t, Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1})
 	w.finished++
@@ -240,13 +246,6 @@ func (w *worker[T, R]) finish(t task[T, R], value R, err error) {
 func (w *worker[T, R]) awaitPlace() {
 	w.task = task[T, R]{} // not to keep a job whose result is delivered
 	w.place.awaitBack()
-}
-
-func (w *worker[T, R]) countFailure(err error) {
-	w.place.failed.Add(1)
-	if _, ok := err.(*PanicError); ok { //nolint:errorlint // only the pool's own, not one that Func returned wrapped
-		w.place.panicked.Add(1)
-	}
 }
 
 // refuse finishes a job that comes after the cancellation.
