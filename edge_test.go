@@ -135,7 +135,7 @@ func TestG07_APassedOnPanicCountsOnce(t *testing.T) {
 		_, err := p.Do(t.Context(), func(ctx context.Context) (int, error) {
 			return p.Do(ctx, func(context.Context) (int, error) { panic("x") })
 		})
-		asPanic(t, err)
+		assert.Equal(t, "x", asPanic(t, err).Value)
 		p.Stop()
 		assert.EqualValues(t, 1, p.Stats().Panicked)
 		assert.EqualValues(t, 2, p.Stats().Failed)
