@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 )
 
 // Jobs may submit jobs (G10). A pool in which every worker waits for a job that
@@ -70,78 +71,78 @@ func (pl *place) giveBack() {
 // two of them have the same address.)
 type poolKey struct{ _ byte }
 
-// contextBlock holds the contexts of jobs that run in one place one after the
-// other: those numbered from first on.
+// contextBlock is the contexts of jobs that run in one place one after the other.
 //
 // Each job has a context of its own, so that one which is used after its job has
-// ended can be told; and allocating them one by one would be most of what a pool
-// costs. So a context is no more than a pointer to what it shares with its
-// neighbours, and which of them it is tells its address. Who keeps the context of
-// a job keeps its block, which is half a KiB.
+// ended can be told; and a context for each, allocated by itself or with its
+// neighbours, would be most of what a pool adds to its channels. So a context is one
+// byte, its index among its neighbours, from which follows where they keep what they
+// have in common. Who keeps the context of a job keeps its block, a quarter of a KiB.
 //
 // Rejected: one context for all jobs of a worker. A goroutine that a job left
 // behind could then lend the place of the next job, and two would run in it.
 type contextBlock struct {
+	contextHeader
+	jobs [contextsPerBlock]jobContext
+}
+
+// contextHeader is what the contexts behind it have in common.
+type contextHeader struct {
 	context.Context
 	place *place
 	key   *poolKey
-	first uint64
-	jobs  []jobContext
+	first uint64 // the number of the job with the first context
 }
 
-const contextsPerBlock = 56
+const contextsPerBlock = 216
 
 // jobContext is the context that a job runs under: its parent's, and which job of
-// which place it is.
-type jobContext struct{ block *contextBlock }
+// which place it is. It lies behind a contextHeader, with as many others in between
+// as its value says.
+type jobContext uint8
 
-func (c *jobContext) Deadline() (time.Time, bool) { return c.block.Deadline() }
-func (c *jobContext) Done() <-chan struct{}       { return c.block.Done() }
-func (c *jobContext) Err() error                  { return c.block.Err() }
+func (c *jobContext) header() *contextHeader {
+	return (*contextHeader)(unsafe.Add(unsafe.Pointer(c), -int(unsafe.Sizeof(contextHeader{}))-int(*c)))
+}
+
+func (c *jobContext) Deadline() (time.Time, bool) { return c.header().Deadline() }
+func (c *jobContext) Done() <-chan struct{}       { return c.header().Done() }
+func (c *jobContext) Err() error                  { return c.header().Err() }
 
 func (c *jobContext) Value(key any) any {
-	if k, ok := key.(*poolKey); ok && k == c.block.key {
+	h := c.header()
+	if k, ok := key.(*poolKey); ok && k == h.key {
 		return c
 	}
-	return c.block.Value(key)
+	return h.Value(key)
 }
 
 // number is the place's count of ended jobs while the job runs.
-func (c *jobContext) number() uint64 {
-	for i := range c.block.jobs {
-		if c == &c.block.jobs[i] {
-			return c.block.first + uint64(i)
-		}
-	}
-	panic("workerpool: a context that is not in its own block")
-}
+func (c *jobContext) number() uint64 { return c.header().first + uint64(*c) }
 
 // newContexts makes the contexts of the next jobs that run in pl.
 func newContexts(ctx context.Context, pl *place, key *poolKey) *contextBlock {
-	b := new(struct {
-		contextBlock
-		jobs [contextsPerBlock]jobContext
-	})
-	b.contextBlock = contextBlock{Context: ctx, place: pl, key: key, first: pl.ended(), jobs: b.jobs[:]}
-	return &b.contextBlock
+	b := &contextBlock{contextHeader: contextHeader{ctx, pl, key, pl.ended()}}
+	for i := range b.jobs {
+		b.jobs[i] = jobContext(i)
+	}
+	return b
 }
 
 // newContext makes the context of the next job that runs in pl.
 func newContext(ctx context.Context, pl *place, key *poolKey) *jobContext {
-	b := new(struct {
-		contextBlock
-		job [1]jobContext
-	})
-	b.contextBlock = contextBlock{Context: ctx, place: pl, key: key, first: pl.ended(), jobs: b.job[:]}
-	b.job[0].block = &b.contextBlock
-	return &b.job[0]
+	b := &struct {
+		contextHeader
+		job jobContext
+	}{contextHeader: contextHeader{ctx, pl, key, pl.ended()}}
+	return &b.job
 }
 
 // lend takes the place of job c for a job that it submits, and reports whether it
 // got it. Where another call of the same job has the place, back is closed when
 // it comes back. Where the job has ended both are zero: it has nothing to lend.
 func (c *jobContext) lend() (ok bool, back <-chan struct{}) {
-	pl, running := c.block.place, c.number()*placeJob
+	pl, running := c.header().place, c.number()*placeJob
 	pl.mu.Lock()
 	defer pl.mu.Unlock()
 	if pl.word.CompareAndSwap(running, running+placeLent) {
@@ -155,7 +156,7 @@ func (c *jobContext) lend() (ok bool, back <-chan struct{}) {
 }
 
 // running reports whether job c has not ended.
-func (c *jobContext) running() bool { return c.block.place.ended() == c.number() }
+func (c *jobContext) running() bool { return c.header().place.ended() == c.number() }
 
 // jobOf returns the job of this pool that ctx comes from, or nil. It may end at any
 // moment, unless the caller is that job.
@@ -213,7 +214,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 			p.past.add(&w.place)
 			p.mu.Unlock()
 			w.tell()
-			outer.block.place.giveBack()
+			outer.header().place.giveBack()
 			close(back)
 		}()
 		if p.ctx.Err() != nil {

@@ -262,7 +262,9 @@ func TestG10_WaitingForThePlaceIsNotAccepted(t *testing.T) {
 		_, _ = p.Do(t.Context(), func(ctx context.Context) (int, error) {
 			var wg sync.WaitGroup
 			for range 10 {
-				wg.Go(func() { _, _ = p.Do(ctx, func(context.Context) (int, error) { time.Sleep(time.Second); return 0, nil }) })
+				wg.Go(func() {
+					_, _ = p.Do(ctx, func(context.Context) (int, error) { time.Sleep(time.Second); return 0, nil })
+				})
 			}
 			synctest.Wait()
 			assert.EqualValues(t, 2, p.Stats().Accepted)

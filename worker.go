@@ -82,7 +82,6 @@ func (w *worker[T, R]) loop() {
 				w.newContexts()
 			}
 			ctx := &w.contexts.jobs[w.nextContext]
-			ctx.block = w.contexts
 			w.nextContext++
 			w.task, w.inFunc = t, true
 			value, err := p.fn(ctx, t.job)
