@@ -68,18 +68,18 @@
 //     context, or by Wait, Shutdown, Submit or Do with a context that is not its own.
 //   - G5 No leak. When Stop has returned, or Results was read to its end, no
 //     goroutine, timer or context of the pool is left. After a cancellation workers
-//     leave without waiting for a reader. Results read to its end is complete,
-//     always; it ends when the last Func that runs has returned. What nobody reads
-//     comes from Stop.
+//     leave without waiting for a reader (save one that was about to send just then).
+//     Results read to its end is complete, always; it ends when the last Func that
+//     runs has returned. What nobody reads comes from Stop.
 //   - G6 Cancellation. When the pool is cancelled, running jobs see their context
 //     end with that cause; jobs in the queue do not run, and their error wraps
 //     ErrNotRun and the cause. A job's own error that is a context's error is just
 //     that job's error. A Do whose context ends takes back only its own job.
 //   - G7 Isolation. A panic or Goexit in a job harms nothing else: the worker lives,
 //     or is replaced, and the size of the pool stays.
-//   - G8 Order. Jobs leave the queue in the order in which they entered it, and with
-//     one worker they run in it. A job that runs in the place of its submitter (G10)
-//     overtakes.
+//   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
+//     pool of one worker they run in it. A job that runs in the place of its submitter
+//     (G10) overtakes.
 //   - G9 Memory model. Submit happens before the call of Func for that job, and the
 //     return of Func before its Result is received.
 //   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it

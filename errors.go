@@ -8,15 +8,16 @@ import (
 	"runtime/debug"
 )
 
-// Errors to test for with [errors.Is]. The errors that a pool returns wrap them
-// and say more: which pool, and what it was doing.
+// Errors to test for with [errors.Is]. The errors that the methods of a pool return
+// wrap them and say more: which pool, and what it was doing.
 var (
 	// ErrClosed is returned for a job that comes after Close, Shutdown or Stop,
 	// or after the pool's context was cancelled; then the error wraps the cause
 	// too.
 	ErrClosed = errors.New("workerpool: closed")
 
-	// ErrFull is returned by TrySubmit and TryDo when the queue is full.
+	// ErrFull is returned by TrySubmit and TryDo when the queue is full, and by TryDo
+	// from inside a job when another goroutine of that job has its place.
 	ErrFull = errors.New("workerpool: queue full")
 
 	// ErrNotRun is the outcome of a job that was accepted and never ran, because

@@ -93,7 +93,8 @@ func WithBuffer(n int) Option {
 // WithContext makes the pool live no longer than ctx: when ctx is cancelled the
 // pool stops as by [Pool.Stop], with the cause of ctx. Jobs given to Submit run
 // under a context derived from ctx, so they see its values too. The default is
-// [context.Background].
+// [context.Background]. (The end of a context that is not of package context reaches
+// the pool, as any context derived from it, a moment later.)
 func WithContext(ctx context.Context) Option {
 	return optionFunc(func(c *config) { c.ctx = ctx })
 }

@@ -3,9 +3,9 @@ package workerpool
 // Resize sets how many workers the pool has: from 1 to 1<<20. It does not block.
 //
 // More workers start at once. Of fewer, those without a job leave at once, the
-// others as their jobs end; until then no other job starts. The error says what is
-// wrong with a number out of bounds; after Close, or when the pool was cancelled,
-// it is [ErrClosed].
+// others as their jobs end; until then no job from the queue starts. The error says
+// what is wrong with a number out of bounds; after Close, or when the pool was
+// cancelled, it wraps [ErrClosed].
 func (p *Pool[T, R]) Resize(workers int) error {
 	switch {
 	case workers < 1:
