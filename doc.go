@@ -55,8 +55,8 @@
 //     together. A Func that waits inside a call to its own pool lends its place to
 //     the job it waits for, and does not count meanwhile. (If Func goes on working
 //     while goroutines of its own wait inside such calls, it works beside the job in
-//     its place: let it wait for them.) Resize to fewer workers takes effect as
-//     running jobs end.
+//     its place: let it wait for them.) Of fewer workers by Resize, those without a
+//     job leave at once, the others as their jobs end.
 //   - G3 Backpressure. No more than Buffer jobs wait in the queue, and no more than
 //     Buffer results, with one more in the hand of each worker, for a reader; then
 //     submitters wait. No other buffer grows without bound. (Jobs that nest cost a
@@ -72,9 +72,10 @@
 //     Results read to its end is complete, always; it ends when the last Func that
 //     runs has returned. What nobody reads comes from Stop.
 //   - G6 Cancellation. When the pool is cancelled, running jobs see their context
-//     end with that cause; jobs in the queue do not run, and their error wraps
-//     ErrNotRun and the cause. A job's own error that is a context's error is just
-//     that job's error. A Do whose context ends takes back only its own job.
+//     end with that cause; jobs in the queue do not run, their error wraps ErrNotRun
+//     and the cause, and their Attempts are 0. A job's own error that is a context's
+//     error is just that job's error. A Do whose context ends takes back only its own
+//     job.
 //   - G7 Isolation. A panic or Goexit in a job harms nothing else: the worker lives,
 //     or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
@@ -90,7 +91,8 @@
 //     job calls A. (Two such chains that enter from opposite ends can wait for each
 //     other, as two locks taken in opposite orders do: let pools call in one
 //     direction, or bound the calls by a deadline.) After Func has returned, calls
-//     with its context wait for a place like any other.
+//     with its context wait for a place like any other. (Whether it is cancelled then
+//     is not promised.)
 //   - G11 Nothing kept. Once a Result is delivered the pool holds no reference to the
 //     job or its value.
 //   - G12 Testable. A pool works inside a bubble of testing/synctest, in one bubble
@@ -129,13 +131,14 @@
 //	default: // what Func returned
 //	}
 //
-// What Func returns is passed on unchanged. A Func that returns the error of another
+// What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that returns the error of another
 // pool, or of its own, thus has an outcome that looks like one of this pool; where
 // that matters, Attempts tells whether it ran.
 //
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
-// Errors of the pool that come from a context wrap both its Err and its
-// [context.Cause]. No error text of the pool contains a job.
+// Where the caller of a Do has left before, it is logged by [slog.Error]. Errors of
+// the pool that come from a context wrap both its Err and its [context.Cause]. No
+// error text of the pool contains a job.
 //
 // # Ending a pool
 //
@@ -143,9 +146,10 @@
 //   - [Pool.Shutdown]: Close, and wait; when its context ends, cancel, and say in a
 //     [*ShutdownError] what was left.
 //   - [Pool.Stop]: cancel, wait for the running jobs, and return every Result that
-//     nobody has read.
+//     nobody has read; a second Stop has nothing left to return.
 //   - Cancelling the context of [WithContext]: as Stop, without waiting.
-//   - [Pool.Wait] ends nothing: it waits until the pool has nothing to do.
+//   - [Pool.Wait] ends nothing: it waits until every accepted job is finished, which
+//     takes a reader when there are more results than Results has room for.
 //
 // Batch code says defer pool.Stop(), which also cleans up after an early return. A
 // service calls Shutdown with a deadline, and does not defer Stop, which waits for
