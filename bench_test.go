@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/boundedgo/workerpool"
 )
 
@@ -294,6 +296,7 @@ func BenchmarkDo(b *testing.B) {
 // TestBenchmarksRun keeps the contenders from rotting: each does its jobs, and does
 // them right.
 func TestBenchmarksRun(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for _, run := range []func(workers, buffer, n int){
 		barePool, bareGoroutines, submitResults, trySubmitResults, bareCalls, goroutineCalls, do,
 	} {
@@ -305,6 +308,7 @@ func TestBenchmarksRun(t *testing.T) {
 
 // Submitting allocates nothing but, for 216 jobs at once, their contexts.
 func TestSubmitDoesNotAllocate(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	p := newPool(4, 128)
 	defer p.Stop()
 	const n = 10_000

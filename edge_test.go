@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -30,6 +31,7 @@ func slowToCancel(ctx context.Context) {
 
 // Workers may see the end of the context and leave before the pool itself has.
 func TestG04_WorkersThatAreFasterThanTheEnd(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range 20 {
 		ready := make(chan struct{})
 		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
@@ -248,6 +250,7 @@ func TestG04_ShutdownErrorCountsTheQueueOnly(t *testing.T) {
 }
 
 func TestG11_AContextKeepsNoJob(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	t.Run("of a nested job", func(t *testing.T) {
 		var gone atomic.Int64
 		var kept context.Context
@@ -310,6 +313,7 @@ func TestG11_AContextKeepsNoJob(t *testing.T) {
 
 // Someone who begins to wait must not be told of a balance that was before.
 func TestStress_WaitNeverReturnsEarly(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 3000) {
 		var ran atomic.Bool
 		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
@@ -335,6 +339,7 @@ func TestStress_WaitNeverReturnsEarly(t *testing.T) {
 }
 
 func TestStress_AcceptedIsNeverMoreThanSubmitted(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 100) {
 		p := newPoolOf(t, patient, sized(1, 0)...)
 		ctx, cancel := context.WithCancel(t.Context())

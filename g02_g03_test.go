@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -187,6 +188,7 @@ func TestG03_SubmitWaitsForAPlace(t *testing.T) {
 
 // A million jobs leave no more behind than a thousand.
 func TestG03_MemoryDoesNotGrowWithTheJobs(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	p := newPoolOf(t, func(_ context.Context, n int) (*[100]int, error) { return new([100]int), nil }, sized(2, 64)...)
 	defer p.Stop()
 	var m runtime.MemStats

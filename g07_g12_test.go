@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -111,6 +112,7 @@ func TestG08_OneWorkerRunsInOrder(t *testing.T) {
 
 // The race detector is the judge: nothing here is synchronized but by the pool.
 func TestG09_SubmitBeforeFuncBeforeResult(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	p := newPoolOf(t, func(_ context.Context, job *[2]int) (*[2]int, error) {
 		job[1] = job[0] + 1
 		return job, nil
@@ -155,6 +157,7 @@ func eventuallyGone(t *testing.T, gone *atomic.Int64, want int64) {
 }
 
 func TestG11_NothingIsKept(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for _, o := range []struct {
 		name string
 		run  func(ctx context.Context)
@@ -192,6 +195,7 @@ func TestG11_NothingIsKept(t *testing.T) {
 // still taken; and a job's context, which anyone may keep, keeps neither job nor
 // value.
 func TestG11_NothingIsKeptForALeaver(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	var gone atomic.Int64
 	gate := make(chan struct{})
 	contexts := make(chan context.Context, 100)

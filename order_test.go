@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -83,6 +84,7 @@ func TestG05_IdleWorkersLeaveThoughOneJobIsDeaf(t *testing.T) {
 }
 
 func TestG06_NoJobStartsWhileStopCancels(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range 20 {
 		ready := make(chan struct{})
 		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
@@ -235,6 +237,7 @@ func TestG05_RefusedTryDoLeavesNothing(t *testing.T) {
 }
 
 func TestG11_NothingThatWasReadIsKeptByACancelledPool(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	var gone atomic.Int64
 	gate := make(chan struct{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -298,6 +301,7 @@ func TestG04_WaitWaitsForTheDelivery(t *testing.T) {
 }
 
 func TestG10_AfterDoThePlaceIsBack(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	p := newPoolOf(t, runJob, sized(2, 1)...)
 	defer p.Stop()
 	_, err := p.Do(t.Context(), func(ctx context.Context) (int, error) {
@@ -315,6 +319,7 @@ func TestG10_AfterDoThePlaceIsBack(t *testing.T) {
 }
 
 func TestG04_SubmitWhileStopCancels(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range 20 {
 		ready := make(chan struct{})
 		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
@@ -341,6 +346,7 @@ func TestG04_SubmitWhileStopCancels(t *testing.T) {
 }
 
 func TestG04_ResizeAgainstIdleWorkersAndClose(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for n := range rounds(t, 1000) {
 		p := newPoolOf(t, echo, sized(8, 8)...)
 		if n%2 == 0 {
@@ -370,6 +376,7 @@ func TestG04_ResizeAgainstIdleWorkersAndClose(t *testing.T) {
 }
 
 func TestG11_ALentJobsContextKeepsNoValue(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	var gone atomic.Int64
 	var kept context.Context
 	var p *workerpool.Pool[int, *tracked]

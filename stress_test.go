@@ -83,6 +83,7 @@ func (h *history) fn(_ context.Context, n int) (int, error) {
 }
 
 func TestStress_SubmittersAgainstEveryEnd(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	ends := []func(p *workerpool.Pool[int, int], cancel func()) []workerpool.Result[int, int]{
 		func(p *workerpool.Pool[int, int], _ func()) []workerpool.Result[int, int] { p.Close(); return nil },
 		func(p *workerpool.Pool[int, int], _ func()) []workerpool.Result[int, int] { return p.Stop() },
@@ -155,10 +156,10 @@ func TestStress_SubmittersAgainstEveryEnd(t *testing.T) {
 			t.Fatalf("round %d: %d workers, buffer %d", round, workers, buffer)
 		}
 	}
-	goleak.VerifyNone(t)
 }
 
 func TestStress_ResizeUnderLoad(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 20) {
 		var h history
 		h.bound.Store(8)
@@ -197,11 +198,11 @@ func TestStress_ResizeUnderLoad(t *testing.T) {
 		}
 		h.check(t)
 	}
-	goleak.VerifyNone(t)
 }
 
 // The pool shrinks for good between two bursts: afterwards the new bound holds.
 func TestStress_TheNewBoundHoldsAfterAShrink(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 200) {
 		var h history
 		h.bound.Store(8)
@@ -225,10 +226,10 @@ func TestStress_TheNewBoundHoldsAfterAShrink(t *testing.T) {
 		p.Stop()
 		require.Zero(t, h.exceeded.Load())
 	}
-	goleak.VerifyNone(t)
 }
 
 func TestStress_JobsThatSubmitJobs(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 30) {
 		var inside atomic.Int64
 		var p *workerpool.Pool[int, int]
@@ -260,11 +261,11 @@ func TestStress_JobsThatSubmitJobs(t *testing.T) {
 		assert.Equal(t, 1<<depth-1, <-read)
 		assert.EqualValues(t, 1<<(depth+1)-1+1<<depth-1, inside.Load())
 	}
-	goleak.VerifyNone(t)
 }
 
 // Callers of Do come and go while the pool works and ends.
 func TestStress_DoWithContextsThatEnd(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for range rounds(t, 60) {
 		ctx, cancelPool := context.WithCancel(t.Context())
 		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
@@ -309,5 +310,4 @@ func TestStress_DoWithContextsThatEnd(t *testing.T) {
 		s := p.Stats()
 		assert.Equal(t, s.Accepted, s.Completed+s.NotRun)
 	}
-	goleak.VerifyNone(t)
 }
