@@ -47,10 +47,7 @@ func TestG02_ShrinkWithAFullQueue(t *testing.T) {
 			gate := make(chan struct{})
 			p := newPoolOf(t, gated(&g, gate), sized(8, buffer)...)
 			n := fill(t, p)
-			go func() {
-				for range p.Results() { //nolint:revive // reads them all
-				}
-			}()
+			go readAll(p)
 			require.NoError(t, p.Resize(3))
 			synctest.Wait()
 			assert.Equal(t, 8, p.Stats().Busy, "those that run, run on")
