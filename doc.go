@@ -63,7 +63,8 @@
 //     waiting goroutine for each level.)
 //   - G4 Any order of calls. All methods may be called from any goroutine, in any
 //     order, any number of times, at once, and from inside a job. Nothing panics.
-//     After Close everything that submits returns ErrClosed. A job that waits for its
+//     After Close everything that submits returns ErrClosed, or the error of its own
+//     context if that has ended. A job that waits for its
 //     own pool waits for itself only if it hides who it is: by Stop, which takes no
 //     context, or by Wait, Shutdown, Submit or Do with a context that is not its own.
 //   - G5 No leak. When Stop has returned, or Results was read to its end, no
@@ -111,8 +112,9 @@
 // A crawler whose only reader of Results submits the links that it finds stops when
 // the queue and the results are full: the reader waits for a place, and the workers
 // for a reader. Submit from inside the jobs instead, with their contexts (G10), and
-// let the reader only read. Such a Submit into a full queue returns when the new job
-// has run and its result is on Results; its context does not cut that short.
+// let the reader only read. Such a Submit into a full queue, once it has its turn,
+// returns when the new job is finished and its result is on Results; its context does
+// not cut that short.
 //
 // When the context of a Submit ends while it waits, its error says what it waited
 // for: queue full (128 waiting, 4 running, 128 results unread). So give a Submit that
@@ -128,12 +130,12 @@
 //	case errors.Is(err, workerpool.ErrGoexit): // called runtime.Goexit
 //	case errors.Is(err, workerpool.ErrJobTimeout): // see WithJobTimeout
 //	case errors.As(err, &panicked): // a *PanicError: its value and its stack
-//	default: // what Func returned
+//	default: // what Func returned; or the caller's own context has ended
 //	}
 //
 // What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that returns the error of another
 // pool, or of its own, thus has an outcome that looks like one of this pool; where
-// that matters, Attempts tells whether it ran.
+// that matters, Attempts in its Result tells whether it ran.
 //
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
 // Where the caller of a Do has left before, it is logged by [slog.Error]. Errors of

@@ -379,6 +379,7 @@ func TestG10_CancelledWhileNested(t *testing.T) {
 		for _, r := range readAll(p) {
 			assert.ErrorIs(t, r.Err, errCause)
 		}
+		synctest.Wait() // for the submitters outside, of whom one may be about to be refused
 		s := p.Stats()
 		assert.Equal(t, s.Accepted, s.Completed+s.NotRun)
 	})

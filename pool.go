@@ -27,7 +27,7 @@ type Pool[T, R any] struct {
 	ctx        context.Context // ends when the pool is cancelled, or has ended
 	cancelCtx  context.CancelCauseFunc
 	bound      bool        // to a context that may end: look at ctx
-	stopSweep  func() bool // reports whether the pool ended without being cancelled
+	stopSweep  func() bool // reports whether sweep will not start any more
 
 	// The way of a job: submitter, jobs, worker, results, reader.
 	jobs    chan task[T, R]   // closed by settle, when nothing accepted is unfinished after Close
@@ -149,8 +149,8 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 //
 // Submit from inside a job, with the job's context, never waits for a place: when
 // the queue is full the new job runs in the place of the one that submits it. Submit
-// then returns when that job has run and its Result is on Results, whatever becomes
-// of ctx meanwhile.
+// then returns when that job is finished and its Result is on Results, whatever
+// becomes of ctx meanwhile. Several goroutines of one job take turns.
 //
 // Submit happens before the call of Func for the job.
 func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
