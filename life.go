@@ -104,9 +104,9 @@ func closedBefore(first, second <-chan struct{}) bool {
 // the running jobs have returned, and returns every Result that nobody has read.
 //
 // Together with what was read from Results these are the outcomes of all jobs given
-// to Submit and TrySubmit, once each. When others read Results at the same time, or call Stop, each Result
-// goes to one of them. On a pool that has ended Stop returns what is left on
-// Results, once, then nil.
+// to Submit and TrySubmit, once each. When others read Results at the same time, or
+// call Stop, each Result goes to one of them. On a pool that has ended Stop returns
+// what is left on Results, once, then nil.
 //
 // Stop waits for as long as a Func takes to return; nothing cuts it short. Called
 // from inside a job it waits for that job, which waits for it: use Close there, or
