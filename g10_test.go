@@ -443,3 +443,31 @@ func TestG10_WaitingForThePlaceEnds(t *testing.T) {
 		p.Stop()
 	})
 }
+
+// Stats counts a job that runs in a lent place like any other: accepted once it has
+// the place, completed when Func has returned, though its result waits for a reader.
+func TestG10_StatsCountsJobsInLentPlaces(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var p *workerpool.Pool[job, int]
+		gate := make(chan struct{})
+		p = newPoolOf(t, runJob, sized(1, 0)...)
+		defer p.Stop()
+		require.NoError(t, p.Submit(t.Context(), func(ctx context.Context) (int, error) {
+			return 0, p.Submit(ctx, func(context.Context) (int, error) {
+				<-gate
+				return 1, errOwn
+			})
+		}))
+		synctest.Wait()
+		s := p.Stats()
+		assert.EqualValues(t, 2, s.Accepted)
+		assert.EqualValues(t, 0, s.Completed)
+		close(gate)
+		synctest.Wait() // the inner job's result waits for room
+		s = p.Stats()
+		assert.EqualValues(t, 2, s.Accepted)
+		assert.EqualValues(t, 1, s.Completed)
+		assert.EqualValues(t, 1, s.Failed)
+		assert.Equal(t, 1, s.Busy)
+	})
+}

@@ -204,6 +204,9 @@ func (p *Pool[T, R]) borrow(ctx context.Context, op string, outer *jobContext, w
 func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 	back := make(chan struct{})
 	w := newWorker(p)
+	p.mu.Lock()
+	p.workers[w] = struct{}{} // for Stats, until past has what it did
+	p.mu.Unlock()
 	go func() {
 		defer func() {
 			if w.inFunc {
@@ -211,6 +214,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 			}
 			w.task = task[T, R]{} // whoever keeps the job's context keeps w
 			p.mu.Lock()
+			delete(p.workers, w)
 			p.past.add(&w.place)
 			p.mu.Unlock()
 			w.tell()

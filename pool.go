@@ -57,7 +57,7 @@ type Pool[T, R any] struct {
 
 	mu      sync.Mutex // guards what follows; never held while anything is waited for
 	size    int        // how many workers there should be
-	workers map[*worker[T, R]]struct{}
+	workers map[*worker[T, R]]struct{} // those in lent places too
 	stopped bool          // by Stop or Shutdown: ctx has ended, or is about to
 	over    bool          // a worker has left because the pool ends: no new ones
 	held    int           // workers that wait in hold
@@ -293,26 +293,34 @@ func (p *Pool[T, R]) trySend(op string, t task[T, R]) error {
 
 // sendWaiting is send for when the queue is full.
 func (p *Pool[T, R]) sendWaiting(ctx context.Context, op string, t task[T, R]) error {
+	outer := p.jobOf(ctx)
+	lent, err := p.awaitRoom(ctx, op, outer, t)
+	if lent {
+		<-p.runLent(outer, t)
+	}
+	return err
+}
+
+// awaitRoom waits until t is in the queue, or the place of outer, if there is such a
+// job, is lent for it.
+func (p *Pool[T, R]) awaitRoom(ctx context.Context, op string, outer *jobContext, t task[T, R]) (lent bool, err error) {
 	p.waiting.Add(1)
 	defer p.waiting.Add(-1)
-	outer := p.jobOf(ctx)
 	for {
 		var back <-chan struct{} // nil, on which nothing ever comes, unless the place of outer is lent
 		if outer != nil {
-			var lent bool
 			if lent, back = outer.lend(); lent {
-				<-p.runLent(outer, t)
-				return nil
+				return true, nil
 			}
 		}
 		select {
 		case p.jobs <- t:
-			return nil
+			return false, nil
 		case <-back:
 		case <-ctx.Done():
-			return p.withdraw(p.contextError(ctx, op+": queue full "+p.load().String()))
+			return false, p.withdraw(p.contextError(ctx, op+": queue full "+p.load().String()))
 		case <-p.intake:
-			return p.withdraw(p.closedError(op))
+			return false, p.withdraw(p.closedError(op))
 		}
 	}
 }
