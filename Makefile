@@ -9,13 +9,15 @@ BENCH_COUNT = 31
 MIN_COVERAGE = 95
 
 # The directory of every module but tools/. Directories that start with a dot
-# and testdata are skipped, as the go command skips them.
-MODULES = find . -name go.mod ! -path './tools/*' ! -path '*/testdata/*' ! -path '*/.*/*' \
-	-exec dirname {} \; | sort
+# and testdata are skipped, as the go command skips them. MODULES=. on the command
+# line runs a target in the root module only.
+MODULES = $(shell find . -name go.mod ! -path './tools/*' ! -path '*/testdata/*' ! -path '*/.*/*' -exec dirname {} ';' | sort)
 
 # Starts a loop over the modules; the recipe runs in each module's directory.
 # All modules run even if one fails, and the failed ones are named at the end.
-EACH = root=$$(pwd); failed=; mods=$$($(MODULES)); \
+# To find none is a failure: on Windows another program is called find too.
+EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
+	if [ -z "$$mods" ]; then echo "$@: found no go.mod" >&2; exit 1; fi; \
 	for m in $$mods; do echo "==> $@: module $$m"; (cd "$$m" &&
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
@@ -28,9 +30,8 @@ help: ## list the targets
 build: ## compile every module
 	@$(EACH) go build -o /dev/null ./... $(DONE)
 
-test: ## test every module with the race detector; the root module with 1, 2 and 8 CPUs
-	@$(EACH) if [ "$$m" = . ]; then go test -race -shuffle=on -cpu=1,2,8 ./...; \
-		else go test -race ./...; fi $(DONE)
+test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs
+	@$(EACH) go test -race -shuffle=on $$([ "$$m" != . ] || echo -cpu=1,2,8) ./... $(DONE)
 
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
