@@ -1,11 +1,12 @@
-# Needs Go, make and git; the race detector also needs a C compiler. Everything
-# else is built from the versions pinned in tools/go.mod.
+# Needs Go, make and git; the race detector also needs a C compiler, and the
+# scripts bash. Everything else is built from the versions pinned in tools/go.mod.
 
 # A go.work in a parent directory must not change what the targets see.
 export GOWORK=off
 
 COUNT = 100
 BENCH_COUNT = 31
+FUZZTIME = 1m
 MIN_COVERAGE = 95
 
 # The directory of every module but tools/. Directories that start with a dot
@@ -22,10 +23,11 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test stress cover bench figures lint fmt tidy tools clean
+.PHONY: help build test test-386 stress fuzz cover bench bench-compare figures lint shellcheck \
+	vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## compile every module
 	@$(EACH) go build -o /dev/null ./... $(DONE)
@@ -33,8 +35,15 @@ build: ## compile every module
 test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs
 	@$(EACH) go test -race -shuffle=on $$([ "$$m" != . ] || echo -cpu=1,2,8) ./... $(DONE)
 
+test-386: export GOARCH = 386
+test-386: ## test every module as a 32-bit program, without the race detector, which has no 386
+	@$(EACH) go test -shuffle=on ./... $(DONE)
+
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
+
+fuzz: ## run each fuzz test of every module for FUZZTIME (default 1m)
+	@$(EACH) "$$root/scripts/fuzz.sh" $(FUZZTIME) $(DONE)
 
 cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE percent (default 95)
 	go test -coverpkg=./... -coverprofile=coverage.out ./...
@@ -45,6 +54,9 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 bench: ## run the root module's benchmarks; contenders interleave, BENCH_COUNT rounds each (default 31)
 	go test -run '^$$' -bench . -benchtime=$(BENCH_COUNT)x ./...
 
+bench-compare: bin/benchstat ## compare the benchmarks with those of the git ref BASE, both run in turns
+	@scripts/bench-compare.sh
+
 figures: ## run again what the README shows figures of, and write them into it
 	go run -C examples ./burst | sed -n '/^ *goroutine per request  *pool$$/,$$p' > examples/burst/run.txt
 	{ go version; go test -run '^$$' -bench '^(BenchmarkSubmit|BenchmarkDo)$$/^workers=4$$/^buffer=128$$' -benchtime=101x . ; } | \
@@ -52,21 +64,39 @@ figures: ## run again what the README shows figures of, and write them into it
 		for (i = 3; i < NF; i += 2) if ($$(i+1) !~ /op$$/) printf "  %-24s %8.2f\n", $$(i+1), $$i }' > docs/submit.txt
 	go test -run '^TestReadme$$' . -update
 
-lint: tools ## check style, go.mod files, formatting and workflows
+lint: bin/golangci-lint bin/actionlint ## check style, go.mod files, formatting and workflows
 	@$(EACH) "$$root/bin/golangci-lint" run --config="$$root/.golangci.yml" ./... && \
 		go mod tidy -diff $(DONE)
 	bin/golangci-lint fmt --diff
 	bin/actionlint -shellcheck= -pyflakes=
 
-fmt: tools ## format all Go files
+shellcheck: bin/actionlint ## check the scripts and the run steps of the workflows; needs shellcheck
+	shellcheck .ci/run scripts/*.sh
+	bin/actionlint -shellcheck=shellcheck -pyflakes=
+
+vuln: bin/govulncheck ## look for known vulnerabilities; asks the Go vulnerability database
+	@$(EACH) "$$root/bin/govulncheck" ./... $(DONE)
+
+api: bin/apidiff ## compare the exported API with that of the git ref BASE (default: the last release)
+	@scripts/api.sh
+
+notes: ## print what CHANGELOG.md says of VERSION; fails if that is nothing
+	@awk -v v='$(VERSION:v%=%)' '/^## / { on = $$2 == v || $$2 == "[" v "]"; next } on && (n || NF) { n++; print } \
+		END { exit !n }' CHANGELOG.md || { echo "CHANGELOG.md has no notes of '$(VERSION)'" >&2; exit 1; }
+
+fmt: bin/golangci-lint ## format all Go files
 	bin/golangci-lint fmt
 
 tidy: ## run go mod tidy in every module and in tools
 	@$(EACH) go mod tidy $(DONE)
 	cd tools && go mod tidy
 
-tools: ## build the pinned tools into bin/
+tools: ## build all pinned tools into bin/
 	@go build -C tools -buildvcs=false -o ../bin/ tool
+
+# One of the tools. Always asks the go command, which knows when it is up to date.
+bin/%: FORCE
+	@go build -C tools -buildvcs=false -o ../$@ $$(go list -C tools -f '{{.ImportPath}}' tool | grep '/$*$$')
 
 clean: ## remove built files
 	rm -rf bin coverage.out
