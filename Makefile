@@ -35,9 +35,8 @@ build: ## compile every module
 test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs
 	@$(EACH) go test -race -shuffle=on $$([ "$$m" != . ] || echo -cpu=1,2,8) ./... $(DONE)
 
-test-386: export GOARCH = 386
 test-386: ## test every module as a 32-bit program, without the race detector, which has no 386
-	@$(EACH) go test -shuffle=on ./... $(DONE)
+	@export GOARCH=386; $(EACH) go test -shuffle=on ./... $(DONE)
 
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
@@ -94,7 +93,8 @@ tidy: ## run go mod tidy in every module and in tools
 tools: ## build all pinned tools into bin/
 	@go build -C tools -buildvcs=false -o ../bin/ tool
 
-# One of the tools. Always asks the go command, which knows when it is up to date.
+# One of the tools. The go command knows whether it is up to date, so it is always asked.
+FORCE:
 bin/%: FORCE
 	@go build -C tools -buildvcs=false -o ../$@ $$(go list -C tools -f '{{.ImportPath}}' tool | grep '/$*$$')
 
