@@ -7,6 +7,7 @@ export GOWORK=off
 COUNT = 100
 BENCH_COUNT = 31
 FUZZTIME = 1m
+MODEL_CHECKS = 50000
 MIN_COVERAGE = 95
 
 # The directory of every module but tools/. Directories that start with a dot
@@ -23,7 +24,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 stress fuzz cover bench bench-compare figures lint shellcheck \
+.PHONY: help build test test-386 stress model leaks fuzz cover bench bench-compare figures lint shellcheck \
 	vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
@@ -40,6 +41,14 @@ test-386: ## test every module as a 32-bit program, without the race detector, w
 
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
+
+model: ## test the pool against the model: MODEL_CHECKS plans (default 50000), and a hundredth of that in histories
+	cd modeltest && go test -timeout=0 -model.plans=$(MODEL_CHECKS) \
+		-history.count=$$(($(MODEL_CHECKS) / 100)) -linear.count=$$(($(MODEL_CHECKS) / 100)) .
+
+leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and later)
+	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in go1.26*) echo goroutineleakprofile; esac) \
+		go test -tags=leaks -run=TestLeak -v .
 
 fuzz: ## run each fuzz test of every module for FUZZTIME (default 1m)
 	@$(EACH) "$$root/scripts/fuzz.sh" $(FUZZTIME) $(DONE)

@@ -55,16 +55,16 @@ type Pool[T, R any] struct {
 	live   atomic.Int64 // workers, without those that have resigned
 	excess atomic.Int64 // how many of them are more than size, if any
 
-	mu      sync.Mutex // guards what follows; never held while anything is waited for
-	size    int        // how many workers there should be
+	mu      sync.Mutex                 // guards what follows; never held while anything is waited for
+	size    int                        // how many workers there should be
 	workers map[*worker[T, R]]struct{} // those in lent places too
-	stopped bool          // by Stop or Shutdown: ctx has ended, or is about to
-	over    bool          // a worker has left because the pool ends: no new ones
-	held    int           // workers that wait in hold
-	room    sync.Cond     // what hold waits for
-	past    Stats         // what workers did that have left
-	waiters chan struct{} // made by Wait; closed when the pool is idle
-	watched atomic.Bool   // waiters is not nil
+	stopped bool                       // by Stop or Shutdown: ctx has ended, or is about to
+	over    bool                       // a worker has left because the pool ends: no new ones
+	held    int                        // workers that wait in hold
+	room    sync.Cond                  // what hold waits for
+	past    Stats                      // what workers did that have left
+	waiters chan struct{}              // made by Wait; closed when the pool is idle
+	watched atomic.Bool                // waiters is not nil
 }
 
 // New makes a pool that calls fn for each job, and starts its workers.

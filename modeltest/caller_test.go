@@ -1,0 +1,318 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// begin begins a call. It doesn't wait for its end, except for time to pass.
+func (w *world) begin(c *call) {
+	if c.op == callSleep {
+		time.Sleep(w.units(c.n))
+		return
+	}
+	p := w.enter(context.Background(), c.op, c.job, nil, c.patience)
+	w.spawn(func() { w.perform(p, c.n) })
+}
+
+func (w *world) perform(p *pending, n int) {
+	defer w.leave(p)
+	w.call(p, n)
+}
+
+// callKey is the key of the value by which a job knows its Do.
+type callKey struct{}
+
+// enter notes that a call begins.
+func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience int) *pending {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &pending{op: op, job: j, inside: inside, round: w.round, began: w.tick()}
+	ctx = context.WithValue(ctx, callKey{}, p)
+	p.ctx, p.cancel = context.WithCancelCause(ctx)
+	switch {
+	case patience > 0:
+		time.AfterFunc(w.units(patience), func() { p.cancel(errPatience) })
+	case patience < 0:
+		p.cancel(errPatience)
+	}
+	w.calls = append(w.calls, p)
+	if j != nil {
+		j.call, j.parent, j.done = p, inside, make(chan struct{})
+		w.jobs = append(w.jobs, j)
+	}
+	return p
+}
+
+// leave notes that a call has returned.
+func (w *world) leave(p *pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.returned = true
+	if p.job == nil || p.job.accepted || p.job.refused {
+		p.cancel(nil) // of a Do that was left it has ended already
+	}
+}
+
+func (w *world) call(p *pending, n int) {
+	switch p.op {
+	case callSubmit, callTrySubmit:
+		w.submit(p)
+	case callDo, callTryDo:
+		w.do(p)
+	case callRead:
+		w.read(n)
+	case callRange:
+		w.spawn(func() {
+			for r := range w.pool.Results() {
+				w.receive(r)
+			}
+			w.sawClosed()
+		})
+	case callSleep:
+		time.Sleep(w.units(n))
+	case callRelease:
+		w.release(n)
+	case callAbandon:
+		w.abandon(n)
+	case callWait:
+		w.wait(p)
+	case callResize:
+		w.resize(n)
+	case callClose:
+		w.close()
+		w.pool.Close()
+	case callShutdown:
+		w.shutdown(p)
+	case callStop:
+		w.stop()
+	case callCancel:
+		if w.bound {
+			w.close()
+			w.cancels()
+			w.cancel(errCancelled)
+		}
+	}
+}
+
+func (w *world) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closing = true
+}
+
+func (w *world) cancels() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancelled = true
+}
+
+func (w *world) submit(p *pending) {
+	var err error
+	if p.op == callSubmit {
+		err = w.pool.Submit(p.ctx, p.job)
+	} else {
+		err = w.pool.TrySubmit(p.job)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mustHaveRoom(p, err)
+	if err == nil {
+		p.job.accepted, p.job.acceptedAt = true, w.tick()
+		return
+	}
+	w.refuse(p, err)
+}
+
+// mustHaveRoom judges a TrySubmit with nobody else about: what it says is exact then.
+func (w *world) mustHaveRoom(p *pending, err error) {
+	if p.op != callTrySubmit || p.inside != nil || !w.alone || w.closing {
+		return
+	}
+	room := w.last.Queued < w.last.Capacity || w.last.Busy < w.last.Workers
+	w.must(room == (err == nil), "TrySubmit says %v: %+v", err, w.last)
+}
+
+// refuse judges the error of a call that did not accept its job.
+func (w *world) refuse(p *pending, err error) {
+	p.job.refused = true
+	w.rejected++
+	ended := p.ctx.Err()
+	switch {
+	case errors.Is(err, workerpool.ErrClosed):
+		w.must(w.closing, "%s says %v, and nobody has closed", callNames[p.op], err)
+	case errors.Is(err, workerpool.ErrFull):
+		w.must(p.op == callTrySubmit || p.op == callTryDo, "%s says %v", callNames[p.op], err)
+	default:
+		w.must(p.op != callTrySubmit && ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx)),
+			"%s says %v, and its context %v", callNames[p.op], err, ended)
+	}
+}
+
+func (w *world) do(p *pending) {
+	call := w.pool.Do
+	if p.op == callTryDo {
+		call = w.pool.TryDo
+	}
+	value, err := call(p.ctx, p.job)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ended := p.ctx.Err()
+	switch {
+	case isOutcome(err), errors.Is(err, workerpool.ErrNotRun):
+		p.job.accepted = true
+		w.judge(p.job, value, err)
+	case ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx)) && !errors.Is(err, workerpool.ErrClosed):
+		p.job.left = true // before it was accepted, or while it ran: that shows later
+	default:
+		w.refuse(p, err)
+	}
+}
+
+// read takes up to n results that are there.
+func (w *world) read(n int) {
+	for range n {
+		select {
+		case r, ok := <-w.pool.Results():
+			if !ok {
+				w.sawClosed()
+				return
+			}
+			w.receive(r)
+		default:
+			return
+		}
+	}
+}
+
+func (w *world) receive(r workerpool.Result[*job, int]) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	attempts := 1
+	if errors.Is(r.Err, workerpool.ErrNotRun) {
+		attempts = 0
+	}
+	w.must(r.Attempts == attempts, "Attempts is %d beside %v", r.Attempts, r.Err)
+	w.must(r.Job.call.op == callSubmit || r.Job.call.op == callTrySubmit, "the outcome of a Do on Results")
+	w.judge(r.Job, r.Value, r.Err)
+}
+
+// judge judges the outcome of a job.
+func (w *world) judge(j *job, value int, err error) {
+	j.received++
+	w.must(j.received == 1, "one outcome too many, %v: %s", err, j.fateString())
+	if errors.Is(err, workerpool.ErrNotRun) && !isOutcome(err) {
+		j.notRun = true
+		w.must(j.began == 0 && value == 0, "%v: %s", err, j.fateString())
+		return
+	}
+	w.must(j.ended == 1, "an outcome %v, %v before the end: %s", value, err, j.fateString())
+	w.must(j.matches(value, err), "the outcome of %v is %d, %v", j, value, err)
+}
+
+func (w *world) sawClosed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+}
+
+// mustBeFinished is for when a call says that the pool was idle since it began: all
+// that was accepted before has ended.
+func (w *world) mustBeFinished(name string, before int) {
+	for _, j := range w.jobs {
+		if j.accepted && j.acceptedAt < before {
+			w.must(j.ended == 1 || j.notRun || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
+		}
+	}
+}
+
+func (w *world) wait(p *pending) {
+	err := w.pool.Wait(p.ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.must(errors.Is(err, context.Cause(p.ctx)) && p.ctx.Err() != nil, "Wait says %v", err)
+		return
+	}
+	w.mustBeFinished("Wait", p.began)
+}
+
+func (w *world) shutdown(p *pending) {
+	w.close()
+	w.mu.Lock()
+	w.doomed = true
+	w.mu.Unlock()
+	err := w.pool.Shutdown(p.ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err == nil {
+		w.mustBeFinished("Shutdown", w.clock)
+		return
+	}
+	var e *workerpool.ShutdownError
+	w.must(errors.As(err, &e), "Shutdown says %v", err)
+	w.must(w.cancelled || errors.Is(err, context.Cause(p.ctx)), "Shutdown says %v", err)
+	w.cancelled = true
+}
+
+func (w *world) stop() {
+	w.close()
+	w.cancels()
+	for _, r := range w.pool.Stop() {
+		w.receive(r)
+	}
+	select {
+	case _, ok := <-w.pool.Results():
+		w.sawClosed()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.must(!ok, "a result after Stop")
+		w.must(w.active == 0, "%d jobs run after Stop", w.active)
+	default:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.fail("Results is open after Stop")
+	}
+}
+
+func (w *world) resize(n int) {
+	w.mu.Lock()
+	w.resized = true
+	w.sizes = append(w.sizes, n)
+	w.allowance = max(w.allowance, n)
+	w.mu.Unlock()
+	err := w.pool.Resize(n)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.must(err == nil || w.closing && errors.Is(err, workerpool.ErrClosed), "Resize(%d) says %v", n, err)
+}
+
+// release lets the n-th of the jobs that wait at a gate go on.
+func (w *world) release(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.gates) > 0 {
+		n %= len(w.gates)
+		close(w.gates[n])
+		w.gates = append(w.gates[:n], w.gates[n+1:]...)
+	}
+}
+
+// abandon cancels the context of the n-th of the calls that may wait.
+func (w *world) abandon(n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var waiting []*pending
+	for _, p := range w.calls {
+		if !p.returned && p.op != callStop && p.op != callRange {
+			waiting = append(waiting, p)
+		}
+	}
+	if len(waiting) > 0 {
+		p := waiting[n%len(waiting)]
+		p.cancel(errAbandoned)
+	}
+}

@@ -1,0 +1,91 @@
+package modeltest
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// fate is what the model knows of a job. The world's mutex guards it.
+type fate struct {
+	call       *pending // by which it was submitted
+	parent     *job     // that submitted it, if one did
+	accepted   bool
+	acceptedAt int // on the world's clock
+	refused    bool
+	left       bool // the caller of its Do has left, while it ran or before it was accepted
+	notRun     bool // its outcome says so
+	began      int
+	ended      int
+	received   int    // outcomes
+	outcome    ending // how it has ended
+	done       chan struct{}
+}
+
+// jobError is the error of a job's own.
+type jobError struct {
+	id    int
+	cause error
+}
+
+func (e *jobError) Error() string { return fmt.Sprintf("job%d: %v", e.id, e.cause) }
+func (e *jobError) Unwrap() error { return e.cause }
+
+// isOutcome reports whether err is what became of a job that ran, and not why it
+// didn't.
+func isOutcome(err error) bool {
+	return err == nil || errors.As(err, new(*jobError)) || errors.As(err, new(*workerpool.PanicError)) ||
+		errors.Is(err, workerpool.ErrGoexit)
+}
+
+// matches reports whether value and err are what the job has ended with.
+func (j *job) matches(value int, err error) bool {
+	var own *jobError
+	var panicked *workerpool.PanicError
+	isOwn, isPanic := errors.As(err, &own), errors.As(err, &panicked)
+	if j.outcome == endReturn {
+		return err == nil && value == j.id
+	}
+	if value != 0 {
+		return false
+	}
+	switch j.outcome {
+	case endFail, endContext:
+		return isOwn && own.id == j.id && !isPanic
+	case endPanic:
+		return isPanic && panicked.Value == any(j.id) && len(panicked.Stack) > 0
+	case endPanicError:
+		return isPanic && isOwn && own.id == j.id
+	case endPanicNil:
+		return isPanic && errors.As(err, new(*runtime.PanicNilError))
+	}
+	return errors.Is(err, workerpool.ErrGoexit)
+}
+
+func (j *job) running() bool { return j.began > j.ended }
+
+// borrows reports whether the job, which runs, does so in the place of its parent.
+func (j *job) borrows() bool {
+	return j.parent != nil && j.parent.running() && !j.call.returned
+}
+
+// settled reports whether the job has all that it is owed: one outcome, if it was
+// accepted, or none where its caller didn't wait for it.
+func (j *job) settled() bool {
+	switch {
+	case !j.accepted:
+		return j.began == 0 && j.received == 0
+	case j.left:
+		return j.began == 1 && j.ended == 1 && j.received == 0
+	case j.notRun:
+		return j.began == 0 && j.received == 1
+	}
+	return j.began == 1 && j.ended == 1 && j.received == 1
+}
+
+func (j *job) fateString() string {
+	return fmt.Sprintf("job%d: accepted %v, refused %v, began %d, ended %d, outcomes %d, not run %v, caller left %v",
+		j.id, j.accepted, j.refused, j.began, j.ended, j.received, j.notRun, j.left)
+}

@@ -1,0 +1,166 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// fn is the Func of the pool: it does what the plan has for the job.
+func (w *world) fn(ctx context.Context, j *job) (int, error) {
+	w.beginJob(ctx, j)
+	defer w.endJob(j)
+	for _, a := range j.acts {
+		w.act(ctx, j, a)
+	}
+	if j.end == endContext && ctx.Err() == nil {
+		j.end = endReturn
+	}
+	w.mu.Lock()
+	j.outcome = j.end
+	w.mu.Unlock()
+	switch j.end {
+	case endFail:
+		return 0, &jobError{j.id, errors.New("failed")}
+	case endContext:
+		return 0, &jobError{j.id, context.Cause(ctx)}
+	case endPanic:
+		panic(j.id)
+	case endPanicError:
+		panic(&jobError{j.id, errors.New("panicked")})
+	case endPanicNil:
+		panic(nil)
+	case endGoexit:
+		runtime.Goexit()
+	}
+	return j.id, nil
+}
+
+func (w *world) beginJob(ctx context.Context, j *job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	j.began++
+	w.active++
+	w.must(j.began == 1, "began twice: %s", j.fateString())
+	w.must(!j.notRun, "begins: %s", j.fateString())
+	w.must(!w.over, "begins after the pool was cancelled: %s", j.fateString())
+	w.must(w.active <= w.allowance, "%d jobs run where %d may", w.active, w.allowance)
+	w.mustBeInOrder(j)
+	var want any // for Submit the context is the pool's
+	if j.call.op == callDo || j.call.op == callTryDo {
+		want = j.call
+	}
+	w.must(ctx.Value(callKey{}) == want, "the context of job%d is not that of its caller", j.id)
+}
+
+// mustBeInOrder holds the only worker of a pool against G8: it begins j, so it has
+// begun all that was accepted before the call with j began.
+func (w *world) mustBeInOrder(j *job) {
+	if w.workers != 1 || w.resized || j.parent != nil {
+		return
+	}
+	for _, other := range w.jobs {
+		if other.accepted && other.acceptedAt > 0 && other.acceptedAt < j.call.began {
+			w.must(other.began > 0 || other.notRun, "job%d begins before job%d", j.id, other.id)
+		}
+	}
+}
+
+func (w *world) endJob(j *job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	j.ended++
+	w.active--
+	w.ended++
+	switch j.outcome {
+	case endReturn:
+	case endPanic, endPanicError, endPanicNil:
+		w.panicked++
+		w.failed++
+	default:
+		w.failed++
+	}
+	close(j.done)
+}
+
+func (w *world) act(ctx context.Context, j *job, a act) {
+	switch a.op {
+	case actGate:
+		w.gate(nil)
+	case actPatient:
+		w.gate(ctx.Done())
+	case actSleep:
+		select {
+		case <-ctx.Done():
+		case <-time.After(w.units(a.n)):
+		}
+	case actSubmit:
+		w.away(func() { w.nest(ctx, callSubmit, j, a.jobs[0], a.patience) })
+	case actTrySubmit:
+		w.away(func() { w.nest(ctx, callTrySubmit, j, a.jobs[0], a.patience) })
+	case actDo:
+		w.away(func() { w.nest(ctx, callDo, j, a.jobs[0], a.patience) })
+	case actTryDo:
+		w.away(func() { w.nest(ctx, callTryDo, j, a.jobs[0], a.patience) })
+	case actPair:
+		w.away(func() {
+			var wg sync.WaitGroup
+			wg.Go(func() { w.nest(ctx, callDo, j, a.jobs[0], a.patience) })
+			wg.Go(func() { w.nest(ctx, callSubmit, j, a.jobs[1], 0) })
+			wg.Wait()
+		})
+	case actOrphan:
+		w.spawn(func() {
+			<-j.done
+			w.nest(ctx, callDo, j, a.jobs[0], a.patience)
+		})
+	case actResize:
+		w.resize(a.n)
+	case actClose:
+		w.close()
+		w.pool.Close()
+	case actWait:
+		w.mustRefuse("Wait", w.pool.Wait(ctx))
+	case actShutdown:
+		w.close()
+		w.mustRefuse("Shutdown", w.pool.Shutdown(ctx))
+	}
+}
+
+// gate waits until it is released, or done is closed.
+func (w *world) gate(done <-chan struct{}) {
+	gate := make(chan struct{})
+	w.mu.Lock()
+	w.gates = append(w.gates, gate)
+	w.mu.Unlock()
+	select {
+	case <-gate:
+	case <-done:
+	case <-w.open:
+	}
+}
+
+// away calls f, which calls the pool: meanwhile the job does not count as running.
+func (w *world) away(f func()) {
+	w.mu.Lock()
+	w.active--
+	w.mu.Unlock()
+	f()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.active++
+	w.must(w.active <= w.allowance, "%d jobs go on where %d may", w.active, w.allowance)
+}
+
+// nest is a call from inside a job, on its goroutine.
+func (w *world) nest(ctx context.Context, op callOp, j, child *job, patience int) {
+	w.perform(w.enter(ctx, op, child, j, patience), 0)
+}
+
+func (w *world) mustRefuse(name string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.must(err != nil, "%s waits for the job that calls it", name)
+}

@@ -1,0 +1,314 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// world carries out a plan. It has the pool, and what the model knows about it.
+type world struct {
+	*plan
+	pool   *workerpool.Pool[*job, int]
+	cancel context.CancelCauseFunc // the pool's context
+	unit   time.Duration           // of what a plan calls units of time
+	open   chan struct{}           // closed at the end: no gate holds anybody any more
+
+	spawned sync.WaitGroup
+
+	mu    sync.Mutex
+	wrong error // the first thing that was
+	clock int   // counts what happens
+	round int
+	alone bool // the round has one call
+
+	jobs  []*job // for which a call has begun
+	calls []*pending
+	gates []chan struct{} // of the jobs that wait at one
+
+	active    int   // jobs inside Func and not inside a call to their pool
+	allowance int   // how many may be: the size, or what is left of a larger one
+	sizes     []int // that the pool may have, after the Resizes of this round
+	resized   bool
+	closing   bool // something has closed the pool, or is about to
+	cancelled bool // something has cancelled it, or is about to
+	doomed    bool // a Shutdown may cancel it at any time
+	closed    bool // somebody has seen Results closed
+	over      bool // it was cancelled in an earlier round: nothing begins any more
+
+	rejected, ended, failed, panicked uint64
+
+	last workerpool.Stats // when nobody could go on before the round
+}
+
+// pending is a call that has begun.
+type pending struct {
+	op       callOp
+	job      *job
+	inside   *job // the job that calls, if one does
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	began    int // on the world's clock
+	round    int
+	returned bool
+}
+
+var (
+	errCancelled = errors.New("the pool's context was cancelled")
+	errAbandoned = errors.New("the call was abandoned")
+	errPatience  = errors.New("the caller's patience has ended")
+)
+
+// carryOut carries out p in a bubble, and returns what was wrong. It leaves the bubble
+// as a value: a test that ended inside could not be shrunk.
+func carryOut(t *testing.T, p *plan) (err error) {
+	w := &world{plan: p}
+	defer func() {
+		// The bubble panics when somebody is left who can't go on. What the world
+		// has found is nearer to the cause.
+		if v := recover(); v != nil {
+			err = errors.Join(w.wrong, fmt.Errorf("the bubble says: %v", v))
+		}
+	}()
+	synctest.Test(t, func(*testing.T) { w.run() })
+	return w.wrong
+}
+
+func (w *world) run() {
+	if w.unit = time.Millisecond; !w.make() {
+		return
+	}
+	synctest.Wait()
+	w.check()
+	for i, round := range w.rounds {
+		w.next(i+1, round)
+		for _, c := range round {
+			w.begin(c)
+		}
+		synctest.Wait()
+		if w.check(); w.wrong != nil {
+			break
+		}
+	}
+	w.finish()
+}
+
+// make makes the pool, and reports whether it could.
+func (w *world) make() bool {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	w.cancel, w.open = cancel, make(chan struct{})
+	w.allowance, w.sizes = w.workers, []int{w.workers}
+	opts := []workerpool.Option{workerpool.WithWorkers(w.workers), workerpool.WithBuffer(w.buffer)}
+	if w.bound {
+		opts = append(opts, workerpool.WithContext(ctx))
+	}
+	if w.timeout > 0 {
+		opts = append(opts, workerpool.WithJobTimeout(w.units(w.timeout)))
+	}
+	w.pool, w.wrong = workerpool.New(w.fn, opts...)
+	return w.wrong == nil
+}
+
+func (w *world) units(n int) time.Duration { return time.Duration(n) * w.unit }
+
+func (w *world) next(number int, round []*call) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.round, w.alone = number, len(round) == 1
+}
+
+// finish opens all gates, ends the pool, and looks whether everything is as it
+// should be at the end.
+func (w *world) finish() {
+	w.next(w.round+1, nil)
+	close(w.open)
+	if w.end != callStop {
+		w.begin(&call{op: callRange})
+	}
+	w.begin(&call{op: w.end})
+	time.Sleep(time.Hour) // all time-outs are over then
+	synctest.Wait()
+	if w.wrong != nil {
+		w.pool.Stop() // so that nothing is left
+		return
+	}
+	w.check()
+	w.checkEnd()
+}
+
+// fail notes the first thing that was wrong. It is called with mu held.
+func (w *world) fail(format string, args ...any) {
+	if w.wrong == nil {
+		w.wrong = fmt.Errorf("round %d: "+format, append([]any{w.round}, args...)...)
+	}
+}
+
+// must is fail unless ok.
+func (w *world) must(ok bool, format string, args ...any) {
+	if !ok {
+		w.fail(format, args...)
+	}
+}
+
+func (w *world) tick() int {
+	w.clock++
+	return w.clock
+}
+
+// spawn runs f on a goroutine of the model's, where a panic is one of the pool's.
+func (w *world) spawn(f func()) {
+	w.spawned.Go(func() {
+		defer func() {
+			if v := recover(); v != nil {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				w.fail("a call panicked: %v\n%s", v, debug.Stack())
+			}
+		}()
+		f()
+	})
+}
+
+// check compares the pool with the model, when nobody can go on.
+func (w *world) check() {
+	s := w.pool.Stats()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	running, places := w.checkJobs()
+	w.checkBounds(s, places)
+	w.checkCounts(s, running)
+	w.checkWaiting(s, running)
+	w.checkResults()
+	w.over = w.cancelled
+	w.last = s
+}
+
+// checkJobs returns how many jobs run, and in how many places.
+func (w *world) checkJobs() (running, places int) {
+	for _, j := range w.jobs {
+		if j.left && !j.accepted && !j.refused { // now it shows whether it was accepted
+			j.accepted, j.refused = j.began > 0, j.began == 0
+			if j.refused {
+				w.rejected++
+			}
+		}
+		if j.running() {
+			running++
+			if !j.borrows() {
+				places++
+			}
+		}
+		w.must(!j.refused || j.began == 0 && j.received == 0, "refused and yet: %s", j.fateString())
+		w.must(j.received == 0 || j.accepted || !j.call.returned, "not accepted and yet: %s", j.fateString())
+		w.must(!j.notRun || w.cancelled || j.call.ctx.Err() != nil, "nobody has cancelled and yet: %s", j.fateString())
+	}
+	return running, places
+}
+
+// checkBounds holds the pool against G2 and G3.
+func (w *world) checkBounds(s workerpool.Stats, places int) {
+	w.must(slices.Contains(w.sizes, s.Workers), "Workers is %d, not of %v", s.Workers, w.sizes)
+	most := max(w.allowance, s.Workers)
+	w.must(places <= most, "jobs run in %d places of %d", places, most)
+	w.must(s.Busy <= max(most, w.last.Busy), "Busy is %d of %d", s.Busy, most) // a result may wait in a place that is gone
+	w.must(s.Busy >= w.active, "Busy is %d and %d jobs run", s.Busy, w.active)
+	w.must(s.Capacity == w.buffer, "Capacity is %d of a buffer of %d", s.Capacity, w.buffer)
+	w.must(s.Queued <= w.buffer, "%d jobs wait in a buffer of %d", s.Queued, w.buffer)
+	w.must(w.cancelled || s.Unread <= w.buffer, "%d results wait in a buffer of %d", s.Unread, w.buffer)
+	w.sizes, w.allowance = []int{s.Workers}, max(s.Workers, places)
+}
+
+// checkCounts holds the pool's own counts against the model's.
+func (w *world) checkCounts(s workerpool.Stats, running int) {
+	accepted, open := 0, 0
+	for _, j := range w.jobs {
+		if j.accepted {
+			accepted++
+		} else if !j.call.returned {
+			open++
+		}
+	}
+	w.must(int(s.Accepted) >= accepted && int(s.Accepted) <= accepted+open,
+		"Accepted is %d, of %d to %d", s.Accepted, accepted, accepted+open)
+	w.must(s.Completed == w.ended, "Completed is %d of %d", s.Completed, w.ended)
+	w.must(s.Failed == w.failed, "Failed is %d of %d", s.Failed, w.failed)
+	w.must(s.Panicked == w.panicked, "Panicked is %d of %d", s.Panicked, w.panicked)
+	w.must(s.Rejected == w.rejected, "Rejected is %d of %d", s.Rejected, w.rejected)
+	// Of a pool that shrank, workers may hold jobs that are in neither.
+	known := s.Completed + s.NotRun + uint64(s.Queued+running)
+	w.must(s.Accepted == known || w.resized && s.Accepted > known,
+		"Accepted is %d, and %d are completed, not run, queued or running: %+v", s.Accepted, known, s)
+}
+
+// checkWaiting looks whether those who wait have a reason.
+func (w *world) checkWaiting(s workerpool.Stats, running int) {
+	full := s.Queued == s.Capacity && s.Busy >= s.Workers
+	idle := s.Queued == 0 && s.Busy == 0 && running == 0
+	w.must(w.cancelled || s.Queued == 0 || s.Busy >= s.Workers, "a job waits and a worker does too: %+v", s)
+	w.must(!w.cancelled || s.Queued == 0, "cancelled, and a job waits: %+v", s)
+	w.calls = slices.DeleteFunc(w.calls, func(p *pending) bool { return p.returned })
+	for _, p := range w.calls {
+		if p.inside != nil {
+			continue // at the end all are looked at
+		}
+		name := callNames[p.op]
+		if p.op != callStop && p.op != callRange {
+			w.must(p.ctx.Err() == nil, "%s waits though its context has ended", name)
+		}
+		switch p.op {
+		case callSubmit:
+			w.must(full && !w.closing, "Submit waits for a place: %+v", s)
+		case callDo, callTryDo:
+			w.must(p.job.running() || !w.cancelled, "%s waits for a job that does not run: %s", name, p.job.fateString())
+		case callWait, callShutdown:
+			w.must(!idle, "%s waits for an idle pool: %+v", name, s)
+		case callStop:
+			w.must(running > 0, "Stop waits and nothing runs: %+v", s)
+		case callRange:
+			w.must(!idle || !w.closing, "a range over Results goes on after the end: %+v", s)
+		default:
+			w.fail("%s waits", name)
+		}
+	}
+}
+
+// checkResults is for when somebody has seen Results closed: then all that was
+// accepted has come.
+func (w *world) checkResults() {
+	if !w.closed {
+		return
+	}
+	w.must(w.closing, "Results is closed, and the pool is not")
+	for _, j := range w.jobs {
+		if j.call.op == callSubmit || j.call.op == callTrySubmit {
+			w.must(j.settled(), "Results is closed: %s", j.fateString())
+		}
+	}
+}
+
+// checkEnd is for when all is over.
+func (w *world) checkEnd() {
+	_, more := <-w.pool.Results()
+	s := w.pool.Stats()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.must(!more, "a result after the end")
+	w.must(len(w.calls) == 0, "%d calls wait after the end", len(w.calls))
+	notRun := 0
+	for _, j := range w.jobs {
+		w.must(j.settled(), "at the end: %s", j.fateString())
+		if j.notRun {
+			notRun++
+		}
+	}
+	w.must(int(s.NotRun) == notRun, "NotRun is %d of %d", s.NotRun, notRun)
+	w.must(s.Accepted == s.Completed+s.NotRun && s.Busy == 0 && s.Queued == 0 && s.Unread == 0, "at the end: %+v", s)
+}
