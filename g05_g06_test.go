@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -341,9 +342,9 @@ func TestG06_JobTimeout(t *testing.T) {
 				<-ctx.Done()
 				assert.Equal(t, workerpool.ErrJobTimeout, context.Cause(ctx))
 				return 0, ctx.Err()
-			case 1: // says so itself
+			case 1: // as net/http returns it
 				<-ctx.Done()
-				return 0, context.Cause(ctx)
+				return 0, fmt.Errorf("get: %w", context.Cause(ctx))
 			case 2: // a deadline of its own
 				ctx, cancel := context.WithTimeout(ctx, time.Millisecond)
 				defer cancel()
@@ -366,7 +367,9 @@ func TestG06_JobTimeout(t *testing.T) {
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.EqualError(t, err, "workerpool: job timed out after 1s: context deadline exceeded")
 		_, err = p.Do(t.Context(), 1)
-		assert.Equal(t, workerpool.ErrJobTimeout, err)
+		assert.ErrorIs(t, err, workerpool.ErrJobTimeout)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.EqualError(t, err, "workerpool: job timed out after 1s: get: workerpool: job timed out")
 		_, err = p.Do(t.Context(), 2)
 		assert.Equal(t, context.DeadlineExceeded, err)
 		v, err := p.Do(t.Context(), 3)

@@ -108,9 +108,9 @@ func WithName(name string) Option {
 // began, with [ErrJobTimeout] as its cause. d must be positive; the default is no
 // bound.
 //
-// A Func that then returns an error which is context.DeadlineExceeded has it
-// wrapped together with ErrJobTimeout in its Result, so that it can be told from
-// a deadline of the job's own. A Func that does not watch its context is not
+// A Func that then returns an error which is context.DeadlineExceeded, or ErrJobTimeout
+// as net/http does, has it wrapped together with both in its Result, so that it can be
+// told from a deadline of the job's own. A Func that does not watch its context is not
 // ended: the pool never abandons a goroutine, so such a job keeps its worker
 // until it returns.
 func WithJobTimeout(d time.Duration) Option {

@@ -210,9 +210,11 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	value, err := p.fn(ctx, job)
 	// It is the context that tells whether the time was up: that of this attempt,
 	// and not one further out. An error that looks like it may be of a deadline of
-	// the job's own.
-	if ctx.Err() != nil && parent.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		err = newError(p.name, []error{ErrJobTimeout, err}, "job timed out after %v: %v", p.jobTimeout, err)
+	// the job's own. Some, net/http among them, return the cause of a context
+	// instead of its error.
+	if ctx.Err() != nil && parent.Err() == nil &&
+		(errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrJobTimeout)) {
+		err = newError(p.name, append(contextErrors(ctx), err), "job timed out after %v: %v", p.jobTimeout, err)
 	}
 	return value, err
 }
