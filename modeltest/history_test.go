@@ -16,11 +16,8 @@ import (
 var (
 	historyCount = flag.Int("history.count", 6000, "how many histories TestHistory runs")
 	historySeed  = flag.Uint64("history.seed", 0, "run the history with this seed, history.count times (0: each with another)")
+	patience     = flag.Duration("history.patience", 30*time.Second, "how long a history may take, which takes a thousandth of that, before it counts as one that hangs")
 )
-
-// patience is how long a history, which takes less than a thousandth of that, may go
-// on before it counts as one that hangs.
-const patience = time.Minute
 
 // TestHistory runs plans on real threads: what was a round is one caller here, who
 // makes one call after the other. So calls and jobs meet anywhere inside the pool, and
@@ -72,7 +69,7 @@ func live(p *plan) error {
 	}()
 	select {
 	case <-through:
-	case <-time.After(patience):
+	case <-time.After(*patience):
 		stacks := make([]byte, 1<<20)
 		return fmt.Errorf("it hangs:\n%s", stacks[:runtime.Stack(stacks, true)])
 	}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A kind is a way of testing. Two tests of one kind that notice a break are much the
+// same; of two kinds they are independent evidence.
+type kind struct {
+	name string
+	dir  string
+	args []string
+}
+
+// The tests that read other files than the library's own can't run on a copy of it.
+var kinds = []kind{
+	{"case", ".", []string{"-skip=^(TestStress|TestReadme|TestDependabot)"}},
+	{"stress", ".", []string{"-run=^TestStress"}},
+	{"model", "modeltest", []string{"-run=^TestModel$", "-model.plans=30000"}},
+	{"history", "modeltest", []string{"-run=^TestHistory$", "-history.patience=5s"}},
+	{"linear", "modeltest", []string{"-run=^TestLinear$"}},
+}
+
+// verdict is what the tests say of a mutant.
+type verdict struct {
+	mutant
+	killers []string // the first test that failed, of each kind that noticed
+}
+
+// examiner examines mutants of the library in root.
+type examiner struct {
+	root   string
+	limits map[string]time.Duration // by the name of the kind
+}
+
+// calibrate examines the library as it is: the tests have to pass, and the time that
+// they take says how long to wait for tests that hang.
+func (e *examiner) calibrate(ctx context.Context) error {
+	limits := make(map[string]time.Duration)
+	for _, k := range kinds {
+		begun := time.Now()
+		failed, err := k.run(ctx, e.root, 10*time.Minute)
+		if err != nil {
+			return err
+		}
+		if failed != "" {
+			return fmt.Errorf("%s fails without any break", failed)
+		}
+		limits[k.name] = 3*time.Since(begun) + 10*time.Second
+	}
+	e.limits = limits
+	return nil
+}
+
+// examine breaks a copy of the library and tests it.
+func (e *examiner) examine(ctx context.Context, m mutant) (verdict, error) {
+	v := verdict{mutant: m}
+	dir, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return v, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := copyLibrary(e.root, dir); err != nil {
+		return v, err
+	}
+	if err := m.apply(ctx, dir); err != nil {
+		return v, err
+	}
+	if out, err := goCommand(ctx, dir, "build", ".").CombinedOutput(); err != nil {
+		return v, fmt.Errorf("it does not compile: %w\n%s", err, out)
+	}
+	for _, k := range kinds {
+		killer, err := k.run(ctx, dir, e.limits[k.name])
+		if err != nil {
+			return v, err
+		}
+		if killer != "" {
+			v.killers = append(v.killers, killer)
+		}
+	}
+	return v, nil
+}
+
+// run returns the name of the first test of its kind that failed in dir, if one did.
+// One that takes longer than the limit has failed.
+func (k kind) run(ctx context.Context, dir string, limit time.Duration) (string, error) {
+	args := append([]string{"test", "-json", "-vet=off", "-count=1", "-failfast", "-timeout=" + limit.String()}, k.args...)
+	out, err := goCommand(ctx, filepath.Join(dir, k.dir), append(args, ".")...).Output()
+	if ctx.Err() != nil {
+		return "", context.Cause(ctx)
+	}
+	failed, ran := firstFailure(bytes.NewReader(out))
+	var exit *exec.ExitError
+	switch {
+	case err == nil && ran > 0:
+		return "", nil
+	case err == nil:
+		return "", fmt.Errorf("no test of the kind %q ran", k.name)
+	case !errors.As(err, &exit):
+		return "", err
+	case failed == "":
+		return "", fmt.Errorf("go test failed, and no test did:\n%s\n%s", tail(out), exit.Stderr)
+	}
+	return failed, nil
+}
+
+func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	return cmd
+}
+
+func tail(out []byte) string {
+	lines := strings.Split(string(out), "\n")
+	return strings.Join(lines[max(0, len(lines)-20):], "\n")
+}
