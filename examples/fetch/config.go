@@ -69,8 +69,8 @@ bytes of the body and the ms it took, and if it was not fetched, an error and it
 		printf(fs.Output(), "  %-13s%s\n", k.kind, k.meaning)
 	}
 	printf(fs.Output(), "%s", `
-Ctrl-C stops it. Lines that it has read and not fetched by then are listed too, and
-those after them it has not read. A second Ctrl-C ends it at once.
+Ctrl-C stops it. Lines that it has read and not fetched by then are listed too; those
+after them were not fetched. A second Ctrl-C ends it at once.
 
 The exit status is 0 when every URL was fetched, 1 when some were not or the input
 could not be read to its end, 2 for a bad flag or a file that cannot be opened, 130
