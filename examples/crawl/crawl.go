@@ -114,10 +114,7 @@ func (c *crawler) drive(ctx context.Context, start string) {
 // this one, which waits for it, so it must not have to wait for a slot that this one holds.
 func (c *crawler) visit(ctx context.Context, p page) (fetched, error) {
 	f, links, err := c.fetch(ctx, p.url)
-	switch {
-	case errors.Is(err, workerpool.ErrJobTimeout):
-		err = fmt.Errorf("not done after %v: %w", c.timeout, err)
-	case err != nil && errors.Is(ctx.Err(), context.Canceled): // whatever the error says of it
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) { // whatever the error says of it
 		err = fmt.Errorf("%w: %w", errCutShort, err)
 	}
 	for _, link := range links {
