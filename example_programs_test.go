@@ -72,8 +72,10 @@ func Example_service() {
 	}
 	go func() { _ = server.Serve(listener) }() // until Shutdown
 
-	fmt.Print(get("http://" + listener.Addr().String() + "?s=hello"))
-	terminate()
+	go func() { // a client, and then the signal
+		fmt.Print(get("http://" + listener.Addr().String() + "?s=hello"))
+		terminate()
+	}()
 
 	<-term.Done()
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -84,13 +86,16 @@ func Example_service() {
 	// <nil> <nil>
 }
 
-// A consumer that works until it is told to end. It takes messages as long as nobody
-// has told it, and gives those that it has taken to the pool whatever happens; each
-// is then acknowledged, or handed back.
+// A consumer that works until it is told to end. It takes messages only as long as
+// nobody has told it; those that it has taken have ten more seconds. Each is
+// acknowledged in the end, or handed back.
 func Example_consumer() {
 	// In a program: signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	term, terminate := context.WithCancel(context.Background())
 	messages := make(chan string) // from a broker
+	grace, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	context.AfterFunc(term, func() { time.AfterFunc(10*time.Second, giveUp) })
 
 	handle := func(_ context.Context, message string) (int, error) {
 		if message == "c" {
@@ -128,17 +133,14 @@ func Example_consumer() {
 	for term.Err() == nil {
 		select {
 		case m := <-messages:
-			// Not with term: what was taken is not to be lost.
-			if err := pool.Submit(context.Background(), m); err != nil {
+			if err := pool.Submit(grace, m); err != nil {
 				fmt.Println(m, "back to the broker:", err)
 			}
 		case <-term.Done():
 		}
 	}
 
-	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := pool.Shutdown(limit); err != nil {
+	if err := pool.Shutdown(grace); err != nil {
 		log.Print(err) // the jobs that did not run, or were cancelled, come on Results
 	}
 	select {

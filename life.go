@@ -16,8 +16,8 @@ func (p *Pool[T, R]) Close() {
 
 // Wait blocks until no accepted job is unfinished, at least for a moment: each has
 // run, or was cancelled, and its result is on Results or was returned to its caller.
-// It returns nil then, at once if it is so already, and the cause of ctx when that
-// ends first. It neither closes the pool nor changes anything else, so it may be
+// It returns nil then, at once if it is so already, even if ctx has ended, and the cause
+// of ctx when that ends first. It neither closes the pool nor changes anything else, so it may be
 // called again and again.
 //
 // As for Submit, somebody has to read Results once it is full. Wait given the

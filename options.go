@@ -112,7 +112,8 @@ func WithName(name string) Option {
 // as net/http does, has it wrapped together with both in its Result, so that it can be
 // told from a deadline of the job's own. A Func that does not watch its context is not
 // ended: the pool never abandons a goroutine, so such a job keeps its worker
-// until it returns.
+// until it returns. The time goes on while a job that it has submitted runs in its place
+// (guarantee G10).
 func WithJobTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.jobTimeout, c.hasTimeout = d, true })
 }
