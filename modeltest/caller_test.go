@@ -3,6 +3,7 @@ package modeltest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/boundedgo/workerpool"
@@ -39,6 +40,7 @@ func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience i
 	case patience < 0:
 		p.cancel(errPatience)
 	}
+	p.late = p.ctx.Err() != nil && op != callTrySubmit
 	w.calls = append(w.calls, p)
 	if j != nil {
 		j.call, j.parent, j.done = p, inside, make(chan struct{})
@@ -120,6 +122,7 @@ func (w *world) submit(p *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mustHaveRoom(p, err)
+	w.must(err != nil || !p.late, "Submit accepts a job though its context has ended")
 	if err == nil {
 		p.job.accepted, p.job.acceptedAt = true, w.tick()
 		return
@@ -207,10 +210,17 @@ func (w *world) judge(j *job, value int, err error) {
 	if errors.Is(err, workerpool.ErrNotRun) && !isOutcome(err) {
 		j.notRun = true
 		w.must(j.began == 0 && value == 0, "%v: %s", err, j.fateString())
+		w.must(hasCause(err), "no cause: %v", err)
 		return
 	}
 	w.must(j.ended == 1, "an outcome %v, %v before the end: %s", value, err, j.fateString())
 	w.must(j.matches(value, err), "the outcome of %v is %d, %v", j, value, err)
+}
+
+// hasCause reports whether err says why, as all of the pool's do that come from a context.
+func hasCause(err error) bool {
+	causes := []error{workerpool.ErrStopped, errCancelled, errPatience, errAbandoned, workerpool.ErrJobTimeout, context.Canceled}
+	return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(err, cause) })
 }
 
 func (w *world) sawClosed() {
@@ -254,7 +264,7 @@ func (w *world) shutdown(p *pending) {
 	}
 	var e *workerpool.ShutdownError
 	w.must(errors.As(err, &e), "Shutdown says %v", err)
-	w.must(w.cancelled || errors.Is(err, context.Cause(p.ctx)), "Shutdown says %v", err)
+	w.must(hasCause(err), "Shutdown says %v", err) // that of its own context, or of what else has cancelled
 	w.cancelled = true
 }
 
@@ -270,7 +280,7 @@ func (w *world) stop() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.must(!ok, "a result after Stop")
-		w.must(w.active == 0, "%d jobs run after Stop", w.active)
+		w.must(w.active() == 0, "%d jobs run after Stop", w.active())
 	default:
 		w.mu.Lock()
 		defer w.mu.Unlock()

@@ -18,7 +18,7 @@ var (
 	resize = []callOp{callResize, callResize, callResize}
 
 	stay  = []actOp{actGate, actGate, actPatient, actSleep}
-	spawn = []actOp{actSubmit, actSubmit, actTrySubmit, actDo, actDo, actTryDo, actPair, actOrphan}
+	spawn = []actOp{actSubmit, actSubmit, actTrySubmit, actDo, actDo, actTryDo, actPair, actLeave, actOrphan}
 	odd   = []actOp{actClose, actWait, actShutdown}
 )
 
@@ -113,7 +113,7 @@ func (d *drawer) act(depth int) act {
 	switch a.op {
 	case actSleep, actResize:
 		a.n = d.upTo(1, 5)
-	case actSubmit, actTrySubmit, actDo, actTryDo, actOrphan:
+	case actSubmit, actTrySubmit, actDo, actTryDo, actLeave, actOrphan:
 		children = 1
 	case actPair:
 		children = 2

@@ -1,6 +1,7 @@
 package modeltest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -21,6 +22,8 @@ type fate struct {
 	ended      int
 	received   int    // outcomes
 	outcome    ending // how it has ended
+	away       int    // calls to its pool that it waits in: it doesn't count as running then
+	ctx        context.Context
 	done       chan struct{}
 }
 
@@ -66,9 +69,10 @@ func (j *job) matches(value int, err error) bool {
 
 func (j *job) running() bool { return j.began > j.ended }
 
-// borrows reports whether the job, which runs, does so in the place of its parent.
+// borrows reports whether the job, which runs, does so in the place of another that runs:
+// its parent, or where that has ended and left it behind, whoever that had its place from.
 func (j *job) borrows() bool {
-	return j.parent != nil && j.parent.running() && !j.call.returned
+	return j.parent != nil && !j.call.returned && (j.parent.running() || j.parent.borrows())
 }
 
 // settled reports whether the job has all that it is owed: one outcome, if it was

@@ -42,11 +42,11 @@ func (w *world) beginJob(ctx context.Context, j *job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j.began++
-	w.active++
+	j.ctx = ctx
 	w.must(j.began == 1, "began twice: %s", j.fateString())
 	w.must(!j.notRun, "begins: %s", j.fateString())
 	w.must(!w.over, "begins after the pool was cancelled: %s", j.fateString())
-	w.must(w.active <= w.allowance, "%d jobs run where %d may", w.active, w.allowance)
+	w.must(w.active() <= w.allowance, "%d jobs run where %d may", w.active(), w.allowance)
 	w.mustBeInOrder(j)
 	var want any // for Submit the context is the pool's
 	if j.call.op == callDo || j.call.op == callTryDo {
@@ -72,7 +72,6 @@ func (w *world) endJob(j *job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	j.ended++
-	w.active--
 	w.ended++
 	switch j.outcome {
 	case endReturn:
@@ -97,24 +96,28 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 		case <-time.After(w.units(a.n)):
 		}
 	case actSubmit:
-		w.away(func() { w.nest(ctx, callSubmit, j, a.jobs[0], a.patience) })
+		w.nest(ctx, callSubmit, j, a)
 	case actTrySubmit:
-		w.away(func() { w.nest(ctx, callTrySubmit, j, a.jobs[0], a.patience) })
+		w.nest(ctx, callTrySubmit, j, a)
 	case actDo:
-		w.away(func() { w.nest(ctx, callDo, j, a.jobs[0], a.patience) })
+		w.nest(ctx, callDo, j, a)
 	case actTryDo:
-		w.away(func() { w.nest(ctx, callTryDo, j, a.jobs[0], a.patience) })
+		w.nest(ctx, callTryDo, j, a)
 	case actPair:
-		w.away(func() {
-			var wg sync.WaitGroup
-			wg.Go(func() { w.nest(ctx, callDo, j, a.jobs[0], a.patience) })
-			wg.Go(func() { w.nest(ctx, callSubmit, j, a.jobs[1], 0) })
-			wg.Wait()
-		})
+		w.goAway(j)
+		var wg sync.WaitGroup
+		wg.Go(func() { w.perform(w.enter(ctx, callDo, a.jobs[0], j, a.patience), 0) })
+		wg.Go(func() { w.perform(w.enter(ctx, callSubmit, a.jobs[1], j, 0), 0) })
+		wg.Wait()
+		w.comeBack(j)
+	case actLeave:
+		w.goAway(j) // for good: what it leaves behind may have its place
+		p := w.enter(ctx, callDo, a.jobs[0], j, a.patience)
+		w.spawn(func() { w.perform(p, 0) })
 	case actOrphan:
 		w.spawn(func() {
 			<-j.done
-			w.nest(ctx, callDo, j, a.jobs[0], a.patience)
+			w.perform(w.enter(ctx, callDo, a.jobs[0], j, a.patience), 0)
 		})
 	case actResize:
 		w.resize(a.n)
@@ -142,21 +145,26 @@ func (w *world) gate(done <-chan struct{}) {
 	}
 }
 
-// away calls f, which calls the pool: meanwhile the job does not count as running.
-func (w *world) away(f func()) {
-	w.mu.Lock()
-	w.active--
-	w.mu.Unlock()
-	f()
+// goAway is for a job that is about to call its pool: until it is back it does not count
+// as running.
+func (w *world) goAway(j *job) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.active++
-	w.must(w.active <= w.allowance, "%d jobs go on where %d may", w.active, w.allowance)
+	j.away++
+}
+
+func (w *world) comeBack(j *job) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	j.away--
+	w.must(w.active() <= w.allowance, "%d jobs go on where %d may", w.active(), w.allowance)
 }
 
 // nest is a call from inside a job, on its goroutine.
-func (w *world) nest(ctx context.Context, op callOp, j, child *job, patience int) {
-	w.perform(w.enter(ctx, op, child, j, patience), 0)
+func (w *world) nest(ctx context.Context, op callOp, j *job, a act) {
+	w.goAway(j)
+	w.perform(w.enter(ctx, op, a.jobs[0], j, a.patience), 0)
+	w.comeBack(j)
 }
 
 func (w *world) mustRefuse(name string, err error) {

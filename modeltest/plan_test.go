@@ -60,7 +60,8 @@ const (
 	actDo                     //
 	actTryDo                  //
 	actPair                   // two of its goroutines call Do and Submit at once
-	actOrphan                 // leaves a goroutine behind that calls Do when it has ended
+	actLeave                  // leaves a goroutine behind that calls Do
+	actOrphan                 // leaves a goroutine behind that calls Do when the job has ended
 	actResize                 // to n
 	actClose                  //
 	actWait                   // which is refused
@@ -68,7 +69,7 @@ const (
 )
 
 var actNames = [...]string{
-	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "pair", "orphan",
+	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "pair", "leave", "orphan",
 	"Resize", "Close", "Wait", "Shutdown",
 }
 

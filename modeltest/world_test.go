@@ -34,8 +34,7 @@ type world struct {
 	calls []*pending
 	gates []chan struct{} // of the jobs that wait at one
 
-	active    int   // jobs inside Func and not inside a call to their pool
-	allowance int   // how many may be: the size, or what is left of a larger one
+	allowance int   // how many jobs may run: the size, or what is left of a larger one
 	sizes     []int // that the pool may have, after the Resizes of this round
 	resized   bool
 	closing   bool // something has closed the pool, or is about to
@@ -58,6 +57,7 @@ type pending struct {
 	cancel   context.CancelCauseFunc
 	began    int // on the world's clock
 	round    int
+	late     bool // its context had ended before
 	returned bool
 }
 
@@ -206,6 +206,7 @@ func (w *world) checkJobs() (running, places int) {
 				places++
 			}
 		}
+		w.must(!w.cancelled || !j.running() || j.ctx.Err() != nil, "the pool was cancelled, the context was not: %s", j.fateString())
 		w.must(!j.refused || j.began == 0 && j.received == 0, "refused and yet: %s", j.fateString())
 		w.must(j.received == 0 || j.accepted || !j.call.returned, "not accepted and yet: %s", j.fateString())
 		w.must(!j.notRun || w.cancelled || j.call.ctx.Err() != nil, "nobody has cancelled and yet: %s", j.fateString())
@@ -219,7 +220,7 @@ func (w *world) checkBounds(s workerpool.Stats, places int) {
 	most := max(w.allowance, s.Workers)
 	w.must(places <= most, "jobs run in %d places of %d", places, most)
 	w.must(s.Busy <= max(most, w.last.Busy), "Busy is %d of %d", s.Busy, most) // a result may wait in a place that is gone
-	w.must(s.Busy >= w.active, "Busy is %d and %d jobs run", s.Busy, w.active)
+	w.must(s.Busy >= w.active(), "Busy is %d and %d jobs run", s.Busy, w.active())
 	w.must(s.Capacity == w.buffer, "Capacity is %d of a buffer of %d", s.Capacity, w.buffer)
 	w.must(s.Queued <= w.buffer, "%d jobs wait in a buffer of %d", s.Queued, w.buffer)
 	w.must(w.cancelled || s.Unread <= w.buffer, "%d results wait in a buffer of %d", s.Unread, w.buffer)
@@ -257,7 +258,8 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 	w.calls = slices.DeleteFunc(w.calls, func(p *pending) bool { return p.returned })
 	for _, p := range w.calls {
 		if p.inside != nil {
-			continue // at the end all are looked at
+			w.checkNested(p)
+			continue
 		}
 		name := callNames[p.op]
 		if p.op != callStop && p.op != callRange {
@@ -278,6 +280,26 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 			w.fail("%s waits", name)
 		}
 	}
+}
+
+// checkNested holds a call from inside a job against G10: it doesn't wait for a place,
+// unless another call of that job has it.
+func (w *world) checkNested(p *pending) {
+	if !p.inside.running() || p.job.began > 0 {
+		return
+	}
+	others := slices.ContainsFunc(w.calls, func(o *pending) bool { return o.inside == p.inside && o != p })
+	w.must(others, "%s from inside job%d waits: %s", callNames[p.op], p.inside.id, p.job.fateString())
+}
+
+// active is how many jobs are inside Func and not inside a call to their pool.
+func (w *world) active() (n int) {
+	for _, j := range w.jobs {
+		if j.running() && j.away == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // checkResults is for when somebody has seen Results closed: then all that was
