@@ -24,7 +24,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 stress model leaks fuzz cover bench bench-compare figures lint shellcheck \
+.PHONY: help build test test-386 stress model leaks mutants fuzz cover bench bench-compare figures lint shellcheck \
 	vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
@@ -49,6 +49,9 @@ model: ## test the pool against the model: MODEL_CHECKS plans (default 50000), a
 leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and later)
 	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in go1.26*) echo goroutineleakprofile; esac) \
 		go test -tags=leaks -run=TestLeak -v .
+
+mutants: ## break the pool on purpose, in many ways, and see which tests notice; takes half an hour
+	go run -C mutants . > docs/mutants.md; status=$$?; cat docs/mutants.md; exit $$status
 
 fuzz: ## run each fuzz test of every module for FUZZTIME (default 1m)
 	@$(EACH) "$$root/scripts/fuzz.sh" $(FUZZTIME) $(DONE)
