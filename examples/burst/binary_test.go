@@ -1,60 +1,22 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool/examples/internal/built"
 )
 
-var binaryDir string
-
-// binary builds the program, once, and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "burst")
-	if err != nil {
-		return "", err
-	}
-	binaryDir = dir
-	path := filepath.Join(dir, "burst.exe") // a name that is good everywhere
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-func removeBinary() {
-	if binaryDir != "" {
-		_ = os.RemoveAll(binaryDir)
-	}
-}
-
-// start starts the built program. wait waits for its end and returns the exit status.
-func start(t *testing.T, args ...string) (process *os.Process, wait func() (status int, stdout, stderr string)) {
-	t.Helper()
-	path, err := binary()
-	require.NoError(t, err)
-	var out, errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	require.NoError(t, cmd.Start())
-	return cmd.Process, func() (int, string, string) {
-		_ = cmd.Wait() // its error says no more than the status
-		return cmd.ProcessState.ExitCode(), out.String(), errs.String()
-	}
-}
+var binary built.Program
 
 func TestBinary_RunsToItsEnd(t *testing.T) {
-	_, wait := start(t, small...)
+	_, wait := binary.Start(t, small...)
 	status, out, errs := wait()
 	assert.Zero(t, status)
 	assert.Empty(t, errs)
@@ -64,7 +26,7 @@ func TestBinary_RunsToItsEnd(t *testing.T) {
 }
 
 func TestBinary_BadFlag(t *testing.T) {
-	_, wait := start(t, "-workers=0")
+	_, wait := binary.Start(t, "-workers=0")
 	status, out, errs := wait()
 	assert.Equal(t, 2, status)
 	assert.Empty(t, out)
@@ -83,7 +45,7 @@ func TestBinary_CtrlC(t *testing.T) {
 				<-r.Context().Done()
 			}))
 			defer server.Close()
-			process, wait := start(t, "-url", server.URL, "-mode", mode, "-requests=9", "-workers=2")
+			process, wait := binary.Start(t, "-url", server.URL, "-mode", mode, "-requests=9", "-workers=2")
 			<-arrived
 			require.NoError(t, process.Signal(os.Interrupt))
 			status, out, errs := wait()

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // config is what the flags say.
@@ -73,7 +75,7 @@ func (c *config) flagSet() *flag.FlagSet {
 }
 
 func printUsage(fs *flag.FlagSet) {
-	printf(fs.Output(), "%s", `Usage: burst [flags]
+	cli.Printf(fs.Output(), "%s", `Usage: burst [flags]
 
 Sends a burst of requests to an API with a limit, with a goroutine for each
 request and through a pool, and compares the two.
@@ -121,12 +123,12 @@ func (c config) intro() string {
 	} else {
 		fmt.Fprintf(&s, "The API is %s.\n", c.url)
 	}
-	fmt.Fprintf(&s, "The burst has %s.\n", plural(c.requests, "request"))
+	fmt.Fprintf(&s, "The burst has %s.\n", cli.Plural(c.requests, "request"))
 	if c.mode != modePool {
 		fmt.Fprintf(&s, "  %s: all at once\n", nameNaive)
 	}
 	if c.mode != modeNaive {
-		fmt.Fprintf(&s, "  %s: %s\n", namePool, plural(c.workers, "worker"))
+		fmt.Fprintf(&s, "  %s: %s\n", namePool, cli.Plural(c.workers, "worker"))
 	}
 	fmt.Fprintf(&s, "What is rejected is sent again after %v, then after twice as long, up to %v.\n", c.retry.first, c.retry.most)
 	if c.url != "" && c.mode != modePool {

@@ -17,9 +17,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 
-	"golang.org/x/term"
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // The exit statuses, beside 0.
@@ -42,14 +41,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		complain(stderr, err)
-		printf(stderr, "burst -h lists the flags.\n")
+		cli.Complain(stderr, "burst", err)
+		cli.Printf(stderr, "burst -h lists the flags.\n")
 		return exitUsage
 	}
-	printf(stdout, "%s\n", c.intro())
-	reports, err := c.measureAll(ctx, screen{out: stdout, live: isTerminal(stdout)})
+	cli.Printf(stdout, "%s\n", c.intro())
+	reports, err := c.measureAll(ctx, screen{out: stdout, live: cli.IsTerminal(stdout)})
 	if err != nil {
-		complain(stderr, err)
+		cli.Complain(stderr, "burst", err)
 		return exitFailed
 	}
 	interrupted := ctx.Err() != nil
@@ -61,15 +60,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
-}
-
-// complain prints err, which may be several joined ones, a line each.
-func complain(stderr io.Writer, err error) {
-	printf(stderr, "burst: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nburst: "))
-}
-
-// isTerminal reports whether w is a terminal on which lines can be redrawn.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // screen is where the program shows how far it is.
@@ -109,5 +111,5 @@ func (l *lines) print() {
 	l.mu.Lock()
 	done := l.done
 	l.mu.Unlock()
-	printf(l.out, "%-*s %4d/%d %8s, %v\n", len(nameNaive), l.name, done, l.total, seconds(time.Since(l.start)), l.counts())
+	cli.Printf(l.out, "%-*s %4d/%d %8s, %v\n", len(nameNaive), l.name, done, l.total, cli.Seconds(time.Since(l.start)), l.counts())
 }

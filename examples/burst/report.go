@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // report is what a run has come to.
@@ -27,16 +29,16 @@ func (r report) seen() counts {
 // printReports prints the table, what went wrong, and what it all comes to.
 func printReports(out io.Writer, reports []report, interrupted bool) {
 	if len(reports) > 0 {
-		printf(out, "\n")
+		cli.Printf(out, "\n")
 		printTable(out, reports)
-		printf(out, "\n")
+		cli.Printf(out, "\n")
 	}
 	for _, r := range reports {
 		if s := r.trouble(interrupted); s != "" {
-			printf(out, "%s: %s.\n", r.name, s)
+			cli.Printf(out, "%s: %s.\n", r.name, s)
 		}
 	}
-	printf(out, "%s\n", closing(reports, interrupted))
+	cli.Printf(out, "%s\n", closing(reports, interrupted))
 }
 
 // trouble says which results are not right and why, or nothing. After an interrupt
@@ -44,13 +46,13 @@ func printReports(out io.Writer, reports []report, interrupted bool) {
 func (r report) trouble(interrupted bool) string {
 	var parts []string
 	if r.wrong > 0 {
-		parts = append(parts, plural(r.wrong, "result")+" wrong or doubled")
+		parts = append(parts, cli.Plural(r.wrong, "result")+" wrong or doubled")
 	}
 	if r.failed > 0 && !interrupted {
-		parts = append(parts, fmt.Sprintf("%s failed, the first of them: %v", plural(r.failed, "request"), r.firstErr))
+		parts = append(parts, fmt.Sprintf("%s failed, the first of them: %v", cli.Plural(r.failed, "request"), r.firstErr))
 	}
 	if r.lost() > 0 && !interrupted {
-		parts = append(parts, plural(r.lost(), "result")+" lost")
+		parts = append(parts, cli.Plural(r.lost(), "result")+" lost")
 	}
 	return strings.Join(parts, "; ")
 }
@@ -64,7 +66,7 @@ func closing(reports []report, interrupted bool) string {
 	case len(reports) == 1:
 		r := reports[0]
 		return fmt.Sprintf("It took %s and %s to get %d of %s.",
-			seconds(r.wall), plural(r.seen().total, "request"), r.right, plural(r.expected, "right result"))
+			cli.Seconds(r.wall), cli.Plural(r.seen().total, "request"), r.right, cli.Plural(r.expected, "right result"))
 	case !allRight(reports):
 		return "The two do not compare, since not all results are right."
 	}
@@ -76,6 +78,6 @@ func compare(naive, pool report) string {
 	return fmt.Sprintf("For the same %s, a goroutine per request took %s long as\n"+
 		"the pool and sent %s many requests: %d of its %d were rejected,\n"+
 		"and %d of the pool's %d.",
-		plural(pool.expected, "result"), times(naive.wall.Seconds(), pool.wall.Seconds()),
+		cli.Plural(pool.expected, "result"), times(naive.wall.Seconds(), pool.wall.Seconds()),
 		times(float64(n.total), float64(p.total)), n.rejected, n.total, p.rejected, p.total)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // getFunc sends one request and returns its answer.
@@ -30,7 +32,7 @@ func (p retryPolicy) wrap(get getFunc) getFunc {
 				return answer, err
 			}
 			if attempt == p.attempts {
-				return "", fmt.Errorf("gave up after %s: %w", plural(attempt, "attempt"), err)
+				return "", fmt.Errorf("gave up after %s: %w", cli.Plural(attempt, "attempt"), err)
 			}
 			if err := pause(ctx, wait); err != nil {
 				return "", err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // row is a figure of the table.
@@ -16,7 +18,7 @@ type row struct {
 // it is not ours, the client says what it can.
 func rows(ours bool) []row {
 	rows := []row{
-		{"wall time", func(r report) string { return seconds(r.wall) }},
+		{"wall time", func(r report) string { return cli.Seconds(r.wall) }},
 		{"requests the API received", byAPI(func(c apiCounts) int { return c.total })},
 		{"  of them rejected with 429", byAPI(func(c apiCounts) int { return c.rejected })},
 		{"most in the API at once (rejected included)", byAPI(func(c apiCounts) int { return c.most })},
@@ -68,10 +70,10 @@ func align(out io.Writer, cells [][]string) {
 		}
 	}
 	for _, line := range cells {
-		printf(out, "%-*s", widths[0], line[0])
+		cli.Printf(out, "%-*s", widths[0], line[0])
 		for i, cell := range line[1:] {
-			printf(out, "   %*s", widths[i+1], cell)
+			cli.Printf(out, "   %*s", widths[i+1], cell)
 		}
-		printf(out, "\n")
+		cli.Printf(out, "\n")
 	}
 }

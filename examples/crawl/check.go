@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // verdict is what our own site has to say about a crawl of it.
@@ -51,7 +53,7 @@ func (s *site) check(perHost int, r report) verdict {
 
 func (v *verdict) expectNone(what string, uris []string) {
 	if len(uris) > 0 {
-		v.wrong = append(v.wrong, fmt.Sprintf("%s %s, such as %s", plural(len(uris), "page"), what, slices.Min(uris)))
+		v.wrong = append(v.wrong, fmt.Sprintf("%s %s, such as %s", cli.Plural(len(uris), "page"), what, slices.Min(uris)))
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // config is what the flags say.
@@ -77,7 +79,7 @@ func (c *config) flagSet() *flag.FlagSet {
 }
 
 func printUsage(fs *flag.FlagSet) {
-	printf(fs.Output(), "%s", `Usage: crawl [flags] [URL]
+	cli.Printf(fs.Output(), "%s", `Usage: crawl [flags] [URL]
 
 Crawls the site at the URL, or one of its own, with a pool whose jobs submit jobs:
 each fetches a page and submits the links that it finds there.
@@ -135,7 +137,7 @@ func (c config) validate(given map[string]bool) error {
 		// Else the jobs of a slow crawl would use up their time waiting for their turn.
 		errs = append(errs, check(c.delay < c.timeout/time.Duration(c.workers),
 			"-timeout %v: must be more than the %v that the last of %s waits for its turn, by -delay %v",
-			c.timeout, time.Duration(c.workers)*c.delay, plural(c.workers, "worker"), c.delay))
+			c.timeout, time.Duration(c.workers)*c.delay, cli.Plural(c.workers, "worker"), c.delay))
 	}
 	for _, name := range []string{"pages", "seed", "latency"} {
 		errs = append(errs, check(c.start == nil || !given[name], "-%s: is only for our own site, not with a URL", name))

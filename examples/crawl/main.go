@@ -17,9 +17,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 
-	"golang.org/x/term"
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // The exit statuses, beside 0.
@@ -42,14 +41,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		complain(stderr, err)
-		printf(stderr, "crawl -h lists the flags.\n")
+		cli.Complain(stderr, "crawl", err)
+		cli.Printf(stderr, "crawl -h lists the flags.\n")
 		return exitUsage
 	}
-	r, err := c.survey(ctx, stdout, progress{out: stderr, live: isTerminal(stderr)})
+	r, err := c.survey(ctx, stdout, progress{out: stderr, live: cli.IsTerminal(stderr)})
 	switch {
 	case err != nil && ctx.Err() == nil:
-		complain(stderr, err)
+		cli.Complain(stderr, "crawl", err)
 		return exitFailed
 	case err == nil:
 		r.print(stdout)
@@ -61,15 +60,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
-}
-
-// complain prints err, which may be several joined ones, a line each.
-func complain(stderr io.Writer, err error) {
-	printf(stderr, "crawl: %s\n", strings.ReplaceAll(err.Error(), "\n", "\ncrawl: "))
-}
-
-// isTerminal reports whether w is a terminal on which lines can be redrawn.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }

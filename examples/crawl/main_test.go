@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		removeBinary()
+		binary.Remove()
 		os.Exit(status)
 	}))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // progress shows how far a crawl is: on a terminal in a line that is drawn again and
@@ -26,14 +28,14 @@ func (p progress) show(t *tally, found int) {
 	if p.live {
 		before, after = "\r", "\x1b[K" // clears what the last line had more
 	}
-	printf(p.out, "%s%d of %d found pages, %d broken, %d failed, %s, %s%s", before,
-		t.finished(), found, len(t.broken), len(t.failed), size(t.total.bytes), seconds(time.Since(p.begin)), after)
+	cli.Printf(p.out, "%s%d of %d found pages, %d broken, %d failed, %s, %s%s", before,
+		t.finished(), found, len(t.broken), len(t.failed), size(t.total.bytes), cli.Seconds(time.Since(p.begin)), after)
 }
 
 // finish shows where it ended.
 func (p progress) finish(t *tally, found int) {
 	p.show(t, found)
 	if p.live {
-		printf(p.out, "\n")
+		cli.Printf(p.out, "\n")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // report is what a crawl has come to.
@@ -50,14 +52,14 @@ func (r report) ok() bool {
 }
 
 func (r report) print(out io.Writer) {
-	printf(out, "\n")
+	cli.Printf(out, "\n")
 	for _, row := range r.rows() {
-		printf(out, "%-46s %12s\n", row.label, row.value)
+		cli.Printf(out, "%-46s %12s\n", row.label, row.value)
 	}
 	printProblems(out, "Broken links", r.broken)
 	printProblems(out, "Pages that failed", r.failed)
 	for _, note := range r.notes() {
-		printf(out, "\n%s\n", note)
+		cli.Printf(out, "\n%s\n", note)
 	}
 }
 
@@ -68,10 +70,10 @@ func (r report) notes() (notes []string) {
 	}
 	if r.total.beyond > 0 {
 		notes = append(notes, fmt.Sprintf("There is more: -max-pages %d was reached, and %s to further pages not followed.",
-			r.maxPages, plural(r.total.beyond, "link")))
+			r.maxPages, cli.Plural(r.total.beyond, "link")))
 	}
 	if r.interrupted {
-		notes = append(notes, fmt.Sprintf("Interrupted: of the %s found, %d were not fetched.", plural(r.found, "page"), r.notFetched))
+		notes = append(notes, fmt.Sprintf("Interrupted: of the %s found, %d were not fetched.", cli.Plural(r.found, "page"), r.notFetched))
 	}
 	if r.site != nil {
 		notes = append(notes, r.site.String())
@@ -96,13 +98,13 @@ func (r report) rows() []row {
 	if r.total.tooLong > 0 {
 		rows = append(rows, number(fmt.Sprintf("links of more than %d bytes, not followed", maxURL), r.total.tooLong))
 	}
-	rows = append(rows, row{"bytes of HTML that were read", size(r.total.bytes)}, row{"time", seconds(r.wall)})
+	rows = append(rows, row{"bytes of HTML that were read", size(r.total.bytes)}, row{"time", cli.Seconds(r.wall)})
 	for _, host := range slices.Sorted(maps.Keys(r.mostPerHost)) {
 		rows = append(rows, number("most requests at once to "+host, r.mostPerHost[host]))
 	}
 	return append(rows,
 		number("most jobs inside Submit at once", r.mostInside),
-		row{"pages put off to a later round", fmt.Sprintf("%d in %s", r.late, plural(r.rounds, "round"))})
+		row{"pages put off to a later round", fmt.Sprintf("%d in %s", r.late, cli.Plural(r.rounds, "round"))})
 }
 
 // mostListed is how many problems of a kind are printed.
@@ -114,15 +116,15 @@ func printProblems(out io.Writer, title string, problems []problem) {
 		return
 	}
 	slices.SortFunc(problems, func(a, b problem) int { return strings.Compare(a.url, b.url) })
-	printf(out, "\n%s:\n", title)
+	cli.Printf(out, "\n%s:\n", title)
 	for i, p := range problems {
 		if i == mostListed {
-			printf(out, "  and %d more\n", len(problems)-i)
+			cli.Printf(out, "  and %d more\n", len(problems)-i)
 			return
 		}
-		printf(out, "  %s: %v\n", p.url, p.err)
+		cli.Printf(out, "  %s: %v\n", p.url, p.err)
 		if p.from != "" {
-			printf(out, "    found on %s\n", p.from)
+			cli.Printf(out, "    found on %s\n", p.from)
 		}
 	}
 }

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // survey crawls the site that the flags say, and reports on it.
 func (c config) survey(ctx context.Context, stdout io.Writer, p progress) (report, error) {
 	if c.start != nil {
-		printf(stdout, "The site is %s.\n%s", c.start, c.intro())
+		cli.Printf(stdout, "The site is %s.\n%s", c.start, c.intro())
 		return c.surveyFrom(ctx, c.start, p)
 	}
 	own, err := serveSite(c.pages, c.seed, c.latency)
@@ -20,7 +22,7 @@ func (c config) survey(ctx context.Context, stdout io.Writer, p progress) (repor
 		return report{}, err
 	}
 	defer own.close()
-	printf(stdout, "The site is our own, %s, of some %s.\n%s", own.home, plural(c.pages, "page"), c.intro())
+	cli.Printf(stdout, "The site is our own, %s, of some %s.\n%s", own.home, cli.Plural(c.pages, "page"), c.intro())
 	r, err := c.surveyFrom(ctx, own.home, p)
 	if err == nil {
 		v := own.check(c.perHost, r)
@@ -32,7 +34,7 @@ func (c config) survey(ctx context.Context, stdout io.Writer, p progress) (repor
 // intro says how the site is going to be crawled.
 func (c config) intro() string {
 	return fmt.Sprintf("%s, a queue of %d; for each host no more than %s at once, at least %v apart.\n",
-		plural(c.workers, "worker"), c.buffer, plural(c.perHost, "request"), c.delay)
+		cli.Plural(c.workers, "worker"), c.buffer, cli.Plural(c.perHost, "request"), c.delay)
 }
 
 // surveyFrom crawls from start.

@@ -10,35 +10,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool/examples/internal/built"
 )
 
-var binaryDir string
-
-// binary builds the program, once, and returns its path.
-var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "fetch")
-	if err != nil {
-		return "", err
-	}
-	binaryDir = dir
-	path := filepath.Join(dir, "fetch.exe") // a name that is good everywhere
-	if out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-func removeBinary() {
-	if binaryDir != "" {
-		_ = os.RemoveAll(binaryDir)
-	}
-}
+var binary built.Program
 
 // process is the built program, running.
 type process struct {
@@ -52,7 +33,7 @@ type process struct {
 
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	path, err := binary()
+	path, err := binary.Path()
 	require.NoError(t, err)
 	p := &process{t: t, cmd: exec.CommandContext(t.Context(), path, args...)}
 	p.stdin, err = p.cmd.StdinPipe()

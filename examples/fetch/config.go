@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // maxWorkers is far more than a network likes, and as many open files as many a
@@ -53,22 +55,22 @@ func (c *config) flagSet() *flag.FlagSet {
 }
 
 func printUsage(fs *flag.FlagSet) {
-	printf(fs.Output(), "%s", `Usage: fetch [flags] [file]
+	cli.Printf(fs.Output(), "%s", `Usage: fetch [flags] [file]
 
 Fetches the URLs in the file, or on standard input if there is none or it is -. Each
 has a line of its own; blank lines and those that begin with # are skipped.
 
 `)
 	fs.PrintDefaults()
-	printf(fs.Output(), "%s", `
+	cli.Printf(fs.Output(), "%s", `
 As each is done, a line of JSON says how it went: its url and line, the status, the
 bytes of the body and the ms it took, and if it was not fetched, an error and its kind:
 
 `)
 	for _, k := range kinds {
-		printf(fs.Output(), "  %-13s%s\n", k.kind, k.meaning)
+		cli.Printf(fs.Output(), "  %-13s%s\n", k.kind, k.meaning)
 	}
-	printf(fs.Output(), "%s", `
+	cli.Printf(fs.Output(), "%s", `
 Ctrl-C stops it. Lines that it has read and not fetched by then are listed too; those
 after them were not fetched. A second Ctrl-C ends it at once.
 

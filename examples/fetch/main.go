@@ -17,10 +17,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // The exit statuses, beside 0, and 128 and its number for a signal.
@@ -54,15 +54,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		complain(stderr, err)
-		printf(stderr, "fetch -h lists the flags.\n")
+		cli.Complain(stderr, "fetch", err)
+		cli.Printf(stderr, "fetch -h lists the flags.\n")
 		return exitUsage
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in, err := openInput(ctx, c.file, stdin)
 	if err != nil && ctx.Err() == nil { // what a signal has kept from opening ends as any other run
-		complain(stderr, err)
+		cli.Complain(stderr, "fetch", err)
 		return exitUsage
 	}
 	defer in.close()
@@ -77,15 +77,10 @@ func exitStatus(err error, stats workerpool.Stats, stderr io.Writer) int {
 		return 128 + int(s.Signal)
 	}
 	if err != nil && !errors.Is(err, syscall.EPIPE) { // a reader who has enough, as head, is no trouble
-		complain(stderr, err)
+		cli.Complain(stderr, "fetch", err)
 	}
 	if err != nil || stats.Failed+stats.NotRun > 0 {
 		return exitFailed
 	}
 	return 0
-}
-
-// complain prints err, which may be several joined ones, a line each.
-func complain(stderr io.Writer, err error) {
-	printf(stderr, "fetch: %s\n", strings.ReplaceAll(err.Error(), "\n", "\nfetch: "))
 }

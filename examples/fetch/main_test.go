@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 		_ = os.Unsetenv(name) // names that do not exist must not be asked of a proxy
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		removeBinary()
+		binary.Remove()
 		os.Exit(status)
 	}))
 }

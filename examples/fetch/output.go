@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // record is a line of the output.
@@ -44,7 +45,7 @@ type output struct {
 // newOutput prints results to stdout. When they cannot be written it calls cancel,
 // since nobody would see any more of them.
 func newOutput(stdout io.Writer, p *progress, cancel context.CancelCauseFunc) *output {
-	if p.live() && isTerminal(stdout) {
+	if p.live() && cli.IsTerminal(stdout) {
 		stdout = above{p, stdout}
 	}
 	o := &output{json: json.NewEncoder(stdout), progress: p, cancel: cancel}

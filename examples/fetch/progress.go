@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // progress tells how far the pool is: on a terminal in a line that it draws again and
@@ -28,7 +29,7 @@ type progress struct {
 
 // newProgress tells on stderr, and does not draw where somebody types the input.
 func newProgress(stderr io.Writer, in *input) *progress {
-	if isTerminal(stderr) && !isTerminal(in.from) {
+	if cli.IsTerminal(stderr) && !cli.IsTerminal(in.from) {
 		return &progress{out: stderr, every: 100 * time.Millisecond, columns: func() int { return columns(stderr) }}
 	}
 	return &progress{out: stderr, every: 2 * time.Second}
@@ -59,7 +60,7 @@ func (p *progress) end() {
 	close(p.stop)
 	p.stopped.Wait()
 	p.clear()
-	printf(p.out, "%s\n", p.text(p.stats()))
+	cli.Printf(p.out, "%s\n", p.text(p.stats()))
 }
 
 // tell tells how far it is. Where lines can only be added, it says nothing while
@@ -73,7 +74,7 @@ func (p *progress) tell() {
 	}
 	if s := p.stats(); s != p.told {
 		p.told = s
-		printf(p.out, "%s\n", p.text(s))
+		cli.Printf(p.out, "%s\n", p.text(s))
 	}
 }
 
@@ -92,7 +93,7 @@ func (p *progress) clear() {
 // some terminals go on to the next line.
 func (p *progress) overwrite(text string) {
 	width := max(0, p.columns()-1)
-	printf(p.out, "\r%-*.*s\r", width, width, text)
+	cli.Printf(p.out, "\r%-*.*s\r", width, width, text)
 }
 
 func (p *progress) text(s workerpool.Stats) string {

@@ -1,18 +1,10 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"os"
 
 	"golang.org/x/term"
 )
-
-// printf prints to w. A write that fails is no reason to end: what is printed so is
-// for a reader who may have left.
-func printf(w io.Writer, format string, args ...any) {
-	_, _ = fmt.Fprintf(w, format, args...)
-}
 
 // maxText is as much of a text from elsewhere as fits a line that people read.
 const maxText = 200
@@ -23,12 +15,6 @@ func short(s string) string {
 		return s
 	}
 	return s[:maxText] + "…"
-}
-
-// isTerminal reports whether v is a terminal on which a line can be drawn again.
-func isTerminal(v any) bool {
-	f, ok := v.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
 // columns returns how wide the terminal v is.

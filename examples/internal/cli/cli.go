@@ -1,0 +1,47 @@
+// Package cli has what the example programs print with.
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Printf prints to w. A write that fails, to a pipe that was closed for instance, is
+// no reason to end a program: the exit status still tells how it went.
+func Printf(w io.Writer, format string, args ...any) {
+	_, _ = fmt.Fprintf(w, format, args...)
+}
+
+// Complain prints err, which may be several joined ones, a line each that begins with
+// the name of the program.
+func Complain(stderr io.Writer, program string, err error) {
+	before := program + ": "
+	Printf(stderr, "%s%s\n", before, strings.ReplaceAll(err.Error(), "\n", "\n"+before))
+}
+
+// Plural says how many of what there are.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// Seconds says how long d is, as people say it.
+func Seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.0f ms", 1000*d.Seconds())
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
+
+// IsTerminal reports whether v is a terminal on which a line can be drawn again.
+func IsTerminal(v any) bool {
+	f, ok := v.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
