@@ -66,6 +66,22 @@ func TestG06_EveryNumberOfJobsAroundTheEnd(t *testing.T) {
 	}
 }
 
+// Who has read Results to its end after a cancellation may count on the workers being
+// gone, not only on their having nothing more to say (folly's Stop and Join, .NET's leak
+// tests). Of several thousand only those may be left that are just returning.
+func TestG05_WorkersAreGoneWhenResultsEnds(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	const workers = 5000
+	for range 4 {
+		before := runtime.NumGoroutine()
+		ctx, cancel := context.WithCancel(t.Context())
+		p := newPoolOf(t, patient, sized(workers, 0, workerpool.WithContext(ctx))...)
+		cancel()
+		readAll(p)
+		assert.Less(t, runtime.NumGoroutine()-before, workers/20)
+	}
+}
+
 // One job, refused and submitted again until it is accepted, a thousand times over
 // (testRejectedRecycledTask of JSR 166): each time that it is, it has one result.
 func TestG01_OneJobAgainAndAgain(t *testing.T) {

@@ -12,6 +12,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -47,10 +48,7 @@ func run(ctx context.Context, root, only string, jobs int) error {
 		return err
 	}
 	verdicts, err := examineAll(ctx, e, mutants, jobs)
-	if err != nil {
-		return err
-	}
-	return report(os.Stdout, verdicts)
+	return errors.Join(err, report(os.Stdout, verdicts))
 }
 
 // examineAll examines the mutants on a pool, and shows on standard error how it gets on.
@@ -71,15 +69,17 @@ func examineAll(ctx context.Context, e *examiner, mutants []mutant, jobs int) ([
 		}
 	}()
 	verdicts := make([]verdict, 0, len(mutants))
+	var errs []error // of patches that are no good: the others go on
 	for r := range pool.Results() {
 		if r.Err != nil {
-			return nil, fmt.Errorf("%s: %w", r.Job.name, r.Err)
+			errs = append(errs, fmt.Errorf("%s: %w", r.Job.name, r.Err))
+			continue
 		}
 		verdicts = append(verdicts, r.Value)
 		fmt.Fprintf(os.Stderr, "%d of %d: %s: %s\n", len(verdicts), len(mutants), r.Job.name, strings.Join(r.Value.killers, ", "))
 	}
 	slices.SortFunc(verdicts, func(a, b verdict) int { return strings.Compare(a.name, b.name) })
-	return verdicts, context.Cause(ctx)
+	return verdicts, errors.Join(append(errs, context.Cause(ctx))...)
 }
 
 func readMutants(dir, only string) ([]mutant, error) {
