@@ -172,7 +172,7 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			return r.Value, r.Err
 		case <-left:
 			if c.takeBack() {
-				return none, p.contextError(ctx, op+": job not run", ErrNotRun)
+				return none, p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
 			}
 			if c.leave() {
 				return none, p.contextError(ctx, op+": gave up while the job was running")

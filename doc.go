@@ -144,6 +144,9 @@
 //	default: // what Func returned; or the caller's own context has ended
 //	}
 //
+// Where the difference matters, ask first whether the caller's own context has ended:
+// ErrClosed and ErrNotRun may wrap a context's error too.
+//
 // What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that returns the error of another
 // pool, or of its own, thus has an outcome that looks like one of this pool; where
 // that matters, Attempts in its Result tells whether it ran.
@@ -177,10 +180,10 @@
 //
 // After Close, jobs that submit jobs are refused too: Wait first, then Shutdown. A
 // server shuts down its listeners first, which waits for the handlers and so for
-// their Do, and then the pool, each with a deadline of its own. A consumer takes work
-// under a context that ends with the signal, but submits what it has taken under one
-// that lasts until Shutdown, or loses it. A job that Submit refuses is its caller's
-// again: a program that accounts for each has to keep it, since no Result will come.
+// their Do, and then the pool, each with a deadline of its own, and then once more the
+// handlers whose jobs the pool has cancelled. A job that Submit refuses is its caller's
+// again: a program that accounts for each, as a consumer of messages, has to keep it,
+// since no Result will come. The examples have a whole service and a whole consumer.
 //
 // A pool that is dropped keeps its goroutines; a cancelled one just the one that
 // offers its results.
@@ -189,7 +192,8 @@
 //
 // In a synctest bubble everything a pool does is exact: after synctest.Wait the
 // workers have taken what there is to take, [Pool.Stats] is exact, and time-outs
-// take no time. Make the pool inside the bubble, and end it there:
+// take no time. Make the pool inside the bubble, and end it there (a channel of another
+// bubble, or of none, ends the test binary):
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		pool, err := workerpool.New(work, workerpool.WithWorkers(2))

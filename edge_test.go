@@ -179,15 +179,30 @@ func TestG07_LogHandlerThatPanicsOrExits(t *testing.T) {
 
 func TestG01_PanicInADeferredCallOfGoexit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
-			if n == 0 {
+		var p *workerpool.Pool[int, int]
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
 				defer panic("while exiting")
 				runtime.Goexit()
+			case 1:
+				runtime.Goexit()
+			case 2:
+				return p.Do(ctx, 0)
 			}
 			return n, nil
 		}, sized(1, 4)...)
 		_, err := p.Do(t.Context(), 0)
-		assert.Error(t, err)
+		var panicked *workerpool.PanicError
+		require.ErrorAs(t, err, &panicked, "a panic is never lost")
+		assert.Equal(t, "while exiting", panicked.Value)
+		assert.Contains(t, string(panicked.Stack), "edge_test.go")
+		_, err = p.Do(t.Context(), 1)
+		assert.Equal(t, workerpool.ErrGoexit, err, "the next one has no part of it")
+		assert.EqualValues(t, 1, p.Stats().Panicked)
+		_, err = p.Do(t.Context(), 2)
+		require.ErrorAs(t, err, &panicked, "in a lent place too")
+		assert.Equal(t, "while exiting", panicked.Value)
 		v, err := p.Do(t.Context(), 7)
 		assert.NoError(t, err)
 		assert.Equal(t, 7, v)

@@ -29,16 +29,29 @@ var (
 	// t.FailNow of package testing does.
 	ErrGoexit = errors.New("workerpool: job called runtime.Goexit")
 
-	// ErrStopped is the cause of the cancellation that Stop brings.
-	ErrStopped = errors.New("workerpool: stopped")
+	// ErrStopped is the cause of the cancellation that Stop brings. It is
+	// context.Canceled too, for code that asks the cause of a context.
+	ErrStopped error = &causeError{"workerpool: stopped", context.Canceled}
 
-	// ErrJobTimeout is the cause of the cancellation that WithJobTimeout brings.
-	ErrJobTimeout = errors.New("workerpool: job timed out")
+	// ErrJobTimeout is the cause of the cancellation that WithJobTimeout brings. It is
+	// context.DeadlineExceeded too, and has its method Timeout, for code that asks
+	// the cause of a context; net/http returns that.
+	ErrJobTimeout error = &causeError{"workerpool: job timed out", context.DeadlineExceeded}
 
 	// ErrInvalidOption is wrapped by the error of New for each option that is out
 	// of its bounds.
 	ErrInvalidOption = errors.New("workerpool: invalid option")
 )
+
+// causeError is the cause of a context's end, and stands for the error of that context.
+type causeError struct {
+	text string
+	err  error
+}
+
+func (e *causeError) Error() string        { return e.text }
+func (e *causeError) Is(target error) bool { return target == e.err }                   //nolint:errorlint // what Is is for
+func (e *causeError) Timeout() bool        { return e.err == context.DeadlineExceeded } //nolint:errorlint // one of two that it is made with
 
 // PanicError is the outcome of a job whose Func panicked.
 //

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -48,7 +49,8 @@ func Example_firstError() {
 }
 
 // A service whose handlers share a pool, and its end: first the listener and the
-// handlers, who wait for their jobs, then the pool.
+// handlers, who wait for their jobs; then the pool, which cancels what has taken too
+// long; then the handlers of those jobs, who still have to say so to their clients.
 func Example_service() {
 	// In a program: signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	term, terminate := context.WithCancel(context.Background())
@@ -59,12 +61,15 @@ func Example_service() {
 		log.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, err := pool.Do(r.Context(), r.FormValue("s")) // ends with the request
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+		answer, err := pool.TryDo(r.Context(), r.FormValue("s")) // cancelled with the request
+		switch {
+		case errors.Is(err, workerpool.ErrFull), errors.Is(err, workerpool.ErrClosed), errors.Is(err, workerpool.ErrNotRun):
+			http.Error(w, "try again later", http.StatusServiceUnavailable)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		default:
+			fmt.Fprintln(w, answer)
 		}
-		fmt.Fprintln(w, answer)
 	})}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -72,49 +77,59 @@ func Example_service() {
 	}
 	go func() { _ = server.Serve(listener) }() // until Shutdown
 
-	go func() { // a client, and then the signal
+	go func() { // stands for clients, and then the signal
 		fmt.Print(get("http://" + listener.Addr().String() + "?s=hello"))
 		terminate()
 	}()
 
 	<-term.Done()
-	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	fmt.Println(server.Shutdown(limit), pool.Shutdown(limit))
-	// Output:
-	// 200 HELLO
-	// <nil> <nil>
+	within := func(d time.Duration, shutdown func(context.Context) error) {
+		limit, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		if err := shutdown(limit); err != nil {
+			log.Print(err)
+		}
+	}
+	within(10*time.Second, server.Shutdown)
+	within(time.Second, pool.Shutdown)
+	within(time.Second, server.Shutdown)
+	// Output: 200 HELLO
 }
 
-// A consumer that works until it is told to end. It takes messages only as long as
-// nobody has told it; those that it has taken have ten more seconds. Each is
-// acknowledged in the end, or handed back.
+// A consumer that works until it is told to end, and then gives what it has ten more
+// seconds. Each message that it has taken is acknowledged in the end, or handed back.
 func Example_consumer() {
 	// In a program: signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	term, terminate := context.WithCancel(context.Background())
 	messages := make(chan string) // from a broker
-	grace, giveUp := context.WithCancel(context.Background())
-	defer giveUp()
-	context.AfterFunc(term, func() { time.AfterFunc(10*time.Second, giveUp) })
 
-	handle := func(_ context.Context, message string) (int, error) {
+	handle := func(ctx context.Context, message string) (int, error) {
+		select {
+		case <-time.After(time.Millisecond): // stands for work
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
 		if message == "c" {
 			return 0, errors.New("no such thing")
 		}
 		return len(message), nil
 	}
-	pool, err := workerpool.New(handle, workerpool.WithWorkers(2), workerpool.WithName("consumer"))
+	pool, err := workerpool.New(handle,
+		workerpool.WithWorkers(2),
+		workerpool.WithBuffer(2), // messages taken ahead of the work on them
+		workerpool.WithName("consumer"))
 	if err != nil {
 		log.Fatal(err)
 	}
 
+	errNoTime := errors.New("no time left")
 	settled := make(chan struct{})
-	go func() { // the reader: every message taken comes by here, once
+	go func() { // the reader: every message that was accepted comes by here, once
 		defer close(settled)
 		for r := range pool.Results() {
 			switch {
-			case errors.Is(r.Err, workerpool.ErrNotRun):
-				fmt.Println(r.Job, "back to the broker") // there was no time for it any more
+			case errors.Is(r.Err, workerpool.ErrNotRun), errors.Is(r.Err, errNoTime):
+				fmt.Println(r.Job, "back to the broker")
 			case r.Err != nil:
 				fmt.Println(r.Job, "has failed:", r.Err)
 			default:
@@ -123,9 +138,12 @@ func Example_consumer() {
 		}
 	}()
 
-	go func() { // the broker
+	go func() { // the broker, and then the signal
 		for _, m := range []string{"a", "b", "c"} {
 			messages <- m
+		}
+		for pool.Stats().Accepted < 3 { // so that the output of this example is certain
+			runtime.Gosched()
 		}
 		terminate()
 	}()
@@ -133,15 +151,18 @@ func Example_consumer() {
 	for term.Err() == nil {
 		select {
 		case m := <-messages:
-			if err := pool.Submit(grace, m); err != nil {
+			// It may wait for a place: the signal ends that too.
+			if err := pool.Submit(term, m); err != nil {
 				fmt.Println(m, "back to the broker:", err)
 			}
 		case <-term.Done():
 		}
 	}
 
-	if err := pool.Shutdown(grace); err != nil {
-		log.Print(err) // the jobs that did not run, or were cancelled, come on Results
+	limit, cancel := context.WithTimeoutCause(context.Background(), 10*time.Second, errNoTime)
+	defer cancel()
+	if err := pool.Shutdown(limit); err != nil {
+		log.Print(err) // what did not run, or was cancelled, still comes on Results
 	}
 	select {
 	case <-settled:

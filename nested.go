@@ -210,7 +210,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 	go func() {
 		defer func() {
 			if w.inFunc {
-				w.conclude(ErrGoexit)
+				w.conclude(w.exitError())
 			}
 			w.task = task[T, R]{} // whoever keeps the job's context keeps w
 			p.mu.Lock()

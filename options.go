@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Limits of what New and Resize accept. They are far above what makes sense and
-// far below what would exhaust the machine by a slip of the pen.
+// Limits of what New and Resize accept. They are far above what makes sense, and there
+// to name a slip of the pen: so many workers take some GiB.
 const (
 	maxWorkers = 1 << 20
 	maxBuffer  = 1 << 24
@@ -108,9 +108,9 @@ func WithName(name string) Option {
 // began, with [ErrJobTimeout] as its cause. d must be positive; the default is no
 // bound.
 //
-// A Func that then returns an error which is context.DeadlineExceeded, or ErrJobTimeout
-// as net/http does, has it wrapped together with both in its Result, so that it can be
-// told from a deadline of the job's own. A Func that does not watch its context is not
+// A Func that then returns an error which is context.DeadlineExceeded, as ErrJobTimeout
+// is, has it wrapped together with ErrJobTimeout in its Result, so that it can be told
+// from a deadline of the job's own. A Func that does not watch its context is not
 // ended: the pool never abandons a goroutine, so such a job keeps its worker
 // until it returns. The time goes on while a job that it has submitted runs in its place
 // (guarantee G10).

@@ -77,8 +77,8 @@ type Pool[T, R any] struct {
 // [ErrInvalidOption].
 //
 // Results, which carry their job, travel through a channel by value, so a T and an R
-// together may not be larger than what a channel carries, 64 KiB; the compiler says
-// so. Use pointers for what is large.
+// together may not be larger than what a channel carries, 64 KiB ("channel element type
+// too large", the compiler says). Use pointers for what is large.
 //
 // A pool that is no longer used has to be ended. Batch code says
 // defer pool.Stop(); a service calls Shutdown with a deadline. A pool that is
@@ -197,7 +197,9 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 //
 // Do from inside a job, with the job's context, runs the new job in the place of
 // the one that calls it, ahead of the queue. It then returns when Func has, since
-// until then its place is taken.
+// until then its place is taken. A job has one place: where several of its goroutines
+// call Do their jobs run one after the other, though other workers may be free. For
+// jobs beside each other Submit them.
 func (p *Pool[T, R]) Do(ctx context.Context, job T) (R, error) {
 	return p.do(ctx, "Do", job, true)
 }

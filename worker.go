@@ -24,8 +24,9 @@ type worker[T, R any] struct {
 	nextContext int           // the index of that for the next job
 	task        task[T, R]    // the job that is inside Func when inFunc is set
 	inFunc      bool
-	parked      bool   // counted as idle; so is one that has yet to begin
-	finished    uint64 // jobs that the ledger has not been told of yet
+	exitPanic   *PanicError // a panic of what Func deferred, while it exited by Goexit
+	parked      bool        // counted as idle; so is one that has yet to begin
+	finished    uint64      // jobs that the ledger has not been told of yet
 
 	place place
 }
@@ -41,7 +42,7 @@ func (w *worker[T, R]) work() {
 			// Func called runtime.Goexit: this goroutine is ending, and another
 			// goes on as the same worker. The pool's WaitGroup counts workers,
 			// so nothing changes for it.
-			w.conclude(ErrGoexit)
+			w.conclude(w.exitError())
 			go w.work()
 		}
 	}()
@@ -121,12 +122,25 @@ func (w *worker[T, R]) loop() {
 // how it is told from a panic(nil) of old.
 func (w *worker[T, R]) fence(body func()) (err error) {
 	defer func() {
-		if w.inFunc {
-			err = newPanicError(recover())
+		if !w.inFunc {
+			return
+		}
+		value := recover()
+		caught := newPanicError(value)
+		if err = caught; value != nil {
+			w.exitPanic = caught // for when a Goexit goes on now: err is lost then
 		}
 	}()
 	body()
 	return nil
+}
+
+// exitError is the outcome of a job whose goroutine is ending by Goexit.
+func (w *worker[T, R]) exitError() error {
+	if w.exitPanic != nil {
+		return w.exitPanic
+	}
+	return ErrGoexit
 }
 
 // park waits for a job. It reports false when the worker has to leave.
@@ -211,9 +225,8 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	// It is the context that tells whether the time was up: that of this attempt,
 	// and not one further out. An error that looks like it may be of a deadline of
 	// the job's own. Some, net/http among them, return the cause of a context
-	// instead of its error.
-	if ctx.Err() != nil && parent.Err() == nil &&
-		(errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrJobTimeout)) {
+	// instead of its error: ErrJobTimeout is DeadlineExceeded too.
+	if ctx.Err() != nil && parent.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		err = newError(p.name, append(contextErrors(ctx), err), "job timed out after %v: %v", p.jobTimeout, err)
 	}
 	return value, err
@@ -221,7 +234,7 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 
 // conclude finishes the job whose Func did not return.
 func (w *worker[T, R]) conclude(err error) {
-	w.inFunc = false
+	w.inFunc, w.exitPanic = false, nil
 	var none R
 	w.finish(w.task, none, err, err != ErrGoexit) //nolint:errorlint // what work and runLent say
 }

@@ -59,7 +59,7 @@ func (j *job) matches(value int, err error) bool {
 		return isOwn && own.id == j.id && !isPanic
 	case endPanic:
 		return isPanic && panicked.Value == any(j.id) && len(panicked.Stack) > 0
-	case endPanicError:
+	case endPanicError, endGoexitPanic:
 		return isPanic && isOwn && own.id == j.id
 	case endPanicNil:
 		return isPanic && errors.As(err, new(*runtime.PanicNilError))

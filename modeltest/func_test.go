@@ -34,6 +34,9 @@ func (w *world) fn(ctx context.Context, j *job) (int, error) {
 		panic(nil)
 	case endGoexit:
 		runtime.Goexit()
+	case endGoexitPanic:
+		defer panic(&jobError{j.id, errors.New("panicked")})
+		runtime.Goexit()
 	}
 	return j.id, nil
 }
@@ -75,7 +78,7 @@ func (w *world) endJob(j *job) {
 	w.ended++
 	switch j.outcome {
 	case endReturn:
-	case endPanic, endPanicError, endPanicNil:
+	case endPanic, endPanicError, endPanicNil, endGoexitPanic:
 		w.panicked++
 		w.failed++
 	default:

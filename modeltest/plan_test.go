@@ -91,10 +91,11 @@ const (
 	endPanicError
 	endPanicNil
 	endGoexit
+	endGoexitPanic // panics in what it deferred before
 	endings
 )
 
-var endingNames = [...]string{"return", "fail", "context", "panic", "panic(error)", "panic(nil)", "Goexit"}
+var endingNames = [...]string{"return", "fail", "context", "panic", "panic(error)", "panic(nil)", "Goexit", "Goexit and panic"}
 
 // job is a job of a plan. It is submitted at most once.
 type job struct {

@@ -70,6 +70,9 @@ func (c config) measure(ctx context.Context, s screen, w way) (report, error) {
 			bar.increment()
 		}
 	})
+	if ctx.Err() != nil {
+		err = nil // an interrupt: what there is is reported
+	}
 	r.wall = time.Since(start)
 	bar.finish()
 	r.client = t.client.read()

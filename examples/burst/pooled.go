@@ -29,5 +29,5 @@ func getPooled(ctx context.Context, get getFunc, n, workers int, collect func(re
 	for r := range pool.Results() {
 		collect(r)
 	}
-	return nil
+	return context.Cause(ctx) // nil, unless ctx has cut it short
 }
