@@ -50,7 +50,7 @@ type causeError struct {
 }
 
 func (e *causeError) Error() string        { return e.text }
-func (e *causeError) Is(target error) bool { return target == e.err }                   //nolint:errorlint // what Is is for
+func (e *causeError) Is(target error) bool { return target == e.err }
 func (e *causeError) Timeout() bool        { return e.err == context.DeadlineExceeded } //nolint:errorlint // one of two that it is made with
 
 // PanicError is the outcome of a job whose Func panicked.

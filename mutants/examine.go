@@ -24,7 +24,7 @@ type kind struct {
 var kinds = []kind{
 	{"case", ".", []string{"-skip=^(TestStress|TestReadme|TestDependabot)"}},
 	{"stress", ".", []string{"-run=^TestStress"}},
-	{"model", "modeltest", []string{"-run=^TestModel$", "-model.plans=30000"}},
+	{"model", "modeltest", []string{"-run=^TestModel$", "-model.plans=30000", "-rapid.shrinktime=1s", "-rapid.nofailfile"}},
 	{"history", "modeltest", []string{"-run=^TestHistory$", "-history.patience=5s"}},
 	{"linear", "modeltest", []string{"-run=^TestLinear$"}},
 }
@@ -54,7 +54,7 @@ func (e *examiner) calibrate(ctx context.Context) error {
 		if failed != "" {
 			return fmt.Errorf("%s fails without any break", failed)
 		}
-		limits[k.name] = 3*time.Since(begun) + 10*time.Second
+		limits[k.name] = 2*time.Since(begun) + 10*time.Second
 	}
 	e.limits = limits
 	return nil
