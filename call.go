@@ -129,9 +129,6 @@ func (c *call[T, R]) leave() bool { return c.state.CompareAndSwap(callRunning, c
 func (c *call[T, R]) finish(r Result[T, R]) (received bool) {
 	c.result = r
 	received = c.state.CompareAndSwap(callRunning, callFinished)
-	if !received {
-		c.result = Result[T, R]{} // whoever keeps the job's context keeps c
-	}
 	c.cancel(nil)
 	close(c.done)
 	return received
