@@ -36,19 +36,13 @@ const (
 func parseFlags(args []string, usage io.Writer) (config, error) {
 	var c config
 	fs := c.flagSet()
-	fs.SetOutput(io.Discard) // the caller prints the error, without all the flags after it
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fs.SetOutput(usage)
-			printUsage(fs)
-		}
+	if err := cli.Parse(fs, args, usage, printUsage); err != nil {
 		return c, err
 	}
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	given := make(map[string]bool)
-	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	given := cli.Given(fs)
 	if !given["workers"] {
 		c.workers = c.limit
 	}
@@ -70,7 +64,6 @@ func (c *config) flagSet() *flag.FlagSet {
 	fs.DurationVar(&c.retry.most, "max-delay", 8*time.Second, "how long it waits at most; as much as -delay makes all waits equal")
 	fs.IntVar(&c.retry.attempts, "attempts", 20, "how often a request is sent before its caller gives up")
 	fs.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long each attempt may take")
-	fs.Usage = func() {} // parseFlags prints it where it was asked for
 	return fs
 }
 
@@ -87,27 +80,20 @@ request and through a pool, and compares the two.
 // validate returns one error for each flag that makes no sense, all joined.
 func (c config) validate(given map[string]bool) error {
 	return errors.Join(
-		check(c.requests >= 1, "-requests %d: must be at least 1", c.requests),
-		check(c.limit >= 1, "-limit %d: must be at least 1", c.limit),
-		check(c.latency >= 0, "-latency %v: must not be negative", c.latency),
-		check(c.workers >= 1 || c.limit < 1 && !given["workers"], "-workers %d: must be at least 1", c.workers),
-		check(c.retry.first > 0, "-delay %v: must be positive", c.retry.first),
-		check(c.retry.most >= c.retry.first, "-max-delay %v: must be at least -delay, which is %v", c.retry.most, c.retry.first),
-		check(c.retry.attempts >= 1, "-attempts %d: must be at least 1", c.retry.attempts),
-		check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
-		check(c.url != "" || c.timeout > c.latency, "-timeout %v: must be more than -latency, which is %v", c.timeout, c.latency),
-		check(c.mode == modeBoth || c.mode == modeNaive || c.mode == modePool, "-mode %q: must be both, naive or pool", c.mode),
-		check(!given["url"] || isHTTP(c.url), "-url %q: must be like https://host/path", c.url),
-		check(!given["url"] || !given["latency"], "-latency: is only for our own API, not with -url"),
-		check(!given["url"] || !given["limit"], "-limit: is only for our own API, not with -url; see -workers"),
+		cli.Check(c.requests >= 1, "-requests %d: must be at least 1", c.requests),
+		cli.Check(c.limit >= 1, "-limit %d: must be at least 1", c.limit),
+		cli.Check(c.latency >= 0, "-latency %v: must not be negative", c.latency),
+		cli.Check(c.workers >= 1 || c.limit < 1 && !given["workers"], "-workers %d: must be at least 1", c.workers),
+		cli.Check(c.retry.first > 0, "-delay %v: must be positive", c.retry.first),
+		cli.Check(c.retry.most >= c.retry.first, "-max-delay %v: must be at least -delay, which is %v", c.retry.most, c.retry.first),
+		cli.Check(c.retry.attempts >= 1, "-attempts %d: must be at least 1", c.retry.attempts),
+		cli.Check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
+		cli.Check(c.url != "" || c.timeout > c.latency, "-timeout %v: must be more than -latency, which is %v", c.timeout, c.latency),
+		cli.Check(c.mode == modeBoth || c.mode == modeNaive || c.mode == modePool, "-mode %q: must be both, naive or pool", c.mode),
+		cli.Check(!given["url"] || isHTTP(c.url), "-url %q: must be like https://host/path", c.url),
+		cli.Check(!given["url"] || !given["latency"], "-latency: is only for our own API, not with -url"),
+		cli.Check(!given["url"] || !given["limit"], "-limit: is only for our own API, not with -url; see -workers"),
 	)
-}
-
-func check(ok bool, format string, args ...any) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf(format, args...)
 }
 
 func isHTTP(s string) bool {

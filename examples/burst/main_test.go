@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -180,7 +182,7 @@ func TestRun_Flags(t *testing.T) {
 	for args, want := range tests {
 		t.Run(args, func(t *testing.T) {
 			status, out, errs := runWith(t, strings.Fields(args)...)
-			assert.Equal(t, exitUsage, status)
+			assert.Equal(t, cli.ExitUsage, status)
 			assert.Empty(t, out)
 			assert.Contains(t, errs, want)
 			assert.Contains(t, errs, "burst -h lists the flags.")

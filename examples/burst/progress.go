@@ -74,24 +74,12 @@ type lines struct {
 	mu   sync.Mutex
 	done int
 
-	stop    chan struct{}
-	stopped sync.WaitGroup
+	stop func()
 }
 
 func newLines(out io.Writer, name string, total int, counts func() counts, every time.Duration) *lines {
-	l := &lines{out: out, name: name, total: total, counts: counts, start: time.Now(), stop: make(chan struct{})}
-	l.stopped.Go(func() {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				l.print()
-			case <-l.stop:
-				return
-			}
-		}
-	})
+	l := &lines{out: out, name: name, total: total, counts: counts, start: time.Now()}
+	l.stop = cli.Every(every, l.print)
 	return l
 }
 
@@ -102,8 +90,7 @@ func (l *lines) increment() {
 }
 
 func (l *lines) finish() {
-	close(l.stop)
-	l.stopped.Wait()
+	l.stop()
 	l.print() // the last line tells where it ended
 }
 

@@ -34,16 +34,10 @@ type config struct {
 func parseFlags(args []string, usage io.Writer) (config, error) {
 	var c config
 	fs := c.flagSet()
-	fs.SetOutput(io.Discard) // the caller prints the error, without all the flags after it
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fs.SetOutput(usage)
-			printUsage(fs)
-		}
+	if err := cli.Parse(fs, args, usage, printUsage); err != nil {
 		return c, err
 	}
-	given := make(map[string]bool)
-	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	given := cli.Given(fs)
 	if fs.NArg() > 1 {
 		return c, fmt.Errorf("unexpected argument %q: flags go before the URL, of which there is one", fs.Arg(1))
 	}
@@ -74,7 +68,6 @@ func (c *config) flagSet() *flag.FlagSet {
 	fs.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long a job may take to fetch its page")
 	fs.IntVar(&c.maxPages, "max-pages", 10_000, "how many pages may be found")
 	fs.IntVar(&c.maxBody, "max-body", 1<<20, "how many bytes of a page are read")
-	fs.Usage = func() {} // parseFlags prints it where it was asked for
 	return fs
 }
 
@@ -126,38 +119,31 @@ func (c config) validate(given map[string]bool) error {
 		between("nested", c.nested, 0, 1_000_000),
 		between("max-pages", c.maxPages, 1, 10_000_000),
 		between("max-body", c.maxBody, 1, 1<<30),
-		check(c.latency >= 0, "-latency %v: must not be negative", c.latency),
-		check(c.delay >= 0, "-delay %v: must not be negative", c.delay),
-		check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
+		cli.Check(c.latency >= 0, "-latency %v: must not be negative", c.latency),
+		cli.Check(c.delay >= 0, "-delay %v: must not be negative", c.delay),
+		cli.Check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
 	}
 	if given["workers"] || errors.Join(errs...) == nil {
 		errs = append(errs, between("workers", c.workers, 1, 10_000))
 	}
 	if errors.Join(errs...) == nil {
 		// Else the jobs of a slow crawl would use up their time waiting for their turn.
-		errs = append(errs, check(c.delay < c.timeout/time.Duration(c.workers),
+		errs = append(errs, cli.Check(c.delay < c.timeout/time.Duration(c.workers),
 			"-timeout %v: must be more than the %v that the last of %s waits for its turn, by -delay %v",
 			c.timeout, time.Duration(c.workers)*c.delay, cli.Plural(c.workers, "worker"), c.delay))
 	}
 	for _, name := range []string{"pages", "seed", "latency"} {
-		errs = append(errs, check(c.start == nil || !given[name], "-%s: is only for our own site, not with a URL", name))
+		errs = append(errs, cli.Check(c.start == nil || !given[name], "-%s: is only for our own site, not with a URL", name))
 	}
-	errs = append(errs, check(c.start != nil || !given["hosts"], "-hosts: is only for a site with a URL"))
+	errs = append(errs, cli.Check(c.start != nil || !given["hosts"], "-hosts: is only for a site with a URL"))
 	for _, host := range c.hosts {
-		errs = append(errs, check(isHost(host), "-hosts %q: must be like example.org or example.org:8080", host))
+		errs = append(errs, cli.Check(isHost(host), "-hosts %q: must be like example.org or example.org:8080", host))
 	}
 	return errors.Join(errs...)
 }
 
 func between(name string, n, least, most int) error {
-	return check(n >= least && n <= most, "-%s %d: must be from %d to %d", name, n, least, most)
-}
-
-func check(ok bool, format string, args ...any) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf(format, args...)
+	return cli.Check(n >= least && n <= most, "-%s %d: must be from %d to %d", name, n, least, most)
 }
 
 func isHost(s string) bool {

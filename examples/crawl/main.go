@@ -12,8 +12,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/signal"
@@ -21,10 +19,9 @@ import (
 	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
-// The exit statuses, beside 0.
+// The exit statuses, beside 0 and cli.ExitUsage.
 const (
 	exitFailed      = 1   // something is broken, or of our own site not as it should be
-	exitUsage       = 2   // a flag is wrong
 	exitInterrupted = 130 // what shells give a program that ended by Ctrl-C
 )
 
@@ -37,13 +34,8 @@ func main() {
 // run is the program without its process, and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c, err := parseFlags(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		cli.Complain(stderr, "crawl", err)
-		cli.Printf(stderr, "crawl -h lists the flags.\n")
-		return exitUsage
+	if err != nil {
+		return cli.FlagStatus(stderr, "crawl", err)
 	}
 	r, err := c.survey(ctx, stdout, progress{out: stderr, live: cli.IsTerminal(stderr)})
 	switch {

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -91,7 +93,7 @@ func TestRun_WithAURL(t *testing.T) {
 	assert.Equal(t, "1", figures(out)["links to other hosts, not followed"])
 
 	status, out, _ = runWith(t, "-delay=0", server.URL+"/b", "")
-	assert.Equal(t, exitUsage, status, out)
+	assert.Equal(t, cli.ExitUsage, status, out)
 	status, out, _ = runWith(t, "-delay=0", server.URL+"/none")
 	assert.Zero(t, status, out)
 	assert.True(t, strings.HasSuffix(out, " round\n") || strings.HasSuffix(out, " rounds\n"), "nothing to add: %q", out)
@@ -189,7 +191,7 @@ func TestRun_Flags(t *testing.T) {
 	for args, want := range tests {
 		t.Run(args, func(t *testing.T) {
 			status, out, errs := runWith(t, strings.Fields(args)...)
-			assert.Equal(t, exitUsage, status)
+			assert.Equal(t, cli.ExitUsage, status)
 			assert.Empty(t, out)
 			assert.Contains(t, errs, want)
 			assert.Contains(t, errs, "crawl -h lists the flags.")

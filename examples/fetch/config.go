@@ -27,12 +27,7 @@ type config struct {
 func parseFlags(args []string, usage io.Writer) (config, error) {
 	c := config{file: "-"}
 	fs := c.flagSet()
-	fs.SetOutput(io.Discard) // the caller prints the error, without all the flags after it
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fs.SetOutput(usage)
-			printUsage(fs)
-		}
+	if err := cli.Parse(fs, args, usage, printUsage); err != nil {
 		return c, err
 	}
 	switch fs.NArg() {
@@ -50,7 +45,6 @@ func (c *config) flagSet() *flag.FlagSet {
 	fs.IntVar(&c.workers, "workers", 16, "how many URLs are fetched at once")
 	fs.DurationVar(&c.timeout, "timeout", 30*time.Second, "how long each may take, to the last byte of its body")
 	fs.Int64Var(&c.maxBytes, "max-bytes", 100<<20, "how many bytes a body may have")
-	fs.Usage = func() {} // parseFlags prints it where it was asked for
 	return fs
 }
 
@@ -83,15 +77,8 @@ after Ctrl-C and 143 after SIGTERM.
 // validate returns one error for each flag that makes no sense, all joined.
 func (c config) validate() error {
 	return errors.Join(
-		check(c.workers >= 1 && c.workers <= maxWorkers, "-workers %d: must be from 1 to %d", c.workers, maxWorkers),
-		check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
-		check(c.maxBytes >= 1, "-max-bytes %d: must be at least 1", c.maxBytes),
+		cli.Check(c.workers >= 1 && c.workers <= maxWorkers, "-workers %d: must be from 1 to %d", c.workers, maxWorkers),
+		cli.Check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
+		cli.Check(c.maxBytes >= 1, "-max-bytes %d: must be at least 1", c.maxBytes),
 	)
-}
-
-func check(ok bool, format string, args ...any) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf(format, args...)
 }

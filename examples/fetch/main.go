@@ -13,7 +13,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/signal"
@@ -23,11 +22,9 @@ import (
 	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
-// The exit statuses, beside 0, and 128 and its number for a signal.
-const (
-	exitFailed = 1 // some URL was not fetched, or the input not read, or the output not written
-	exitUsage  = 2 // a flag is wrong, or the file cannot be opened
-)
+// exitFailed is the exit status when some URL was not fetched, or the input not read, or
+// the output not written. Others are 0, cli.ExitUsage, and 128 and its number for a signal.
+const exitFailed = 1
 
 // signalError is the cause of a context that a signal has ended.
 type signalError struct{ syscall.Signal }
@@ -50,20 +47,15 @@ func main() {
 // run is the program without its process, and returns the exit status.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c, err := parseFlags(args, stdout)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		cli.Complain(stderr, "fetch", err)
-		cli.Printf(stderr, "fetch -h lists the flags.\n")
-		return exitUsage
+	if err != nil {
+		return cli.FlagStatus(stderr, "fetch", err)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	in, err := openInput(ctx, c.file, stdin)
 	if err != nil && ctx.Err() == nil { // what a signal has kept from opening ends as any other run
 		cli.Complain(stderr, "fetch", err)
-		return exitUsage
+		return cli.ExitUsage
 	}
 	defer in.close()
 	out := newOutput(stdout, newProgress(stderr, in), cancel)

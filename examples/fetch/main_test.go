@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -136,7 +138,7 @@ func TestRun_SomeFailed(t *testing.T) {
 
 func TestRun_FilesThatCannotBeRead(t *testing.T) {
 	got := runOn(t, "", filepath.Join(t.TempDir(), "nosuch"))
-	assert.Equal(t, exitUsage, got.status)
+	assert.Equal(t, cli.ExitUsage, got.status)
 	assert.Contains(t, got.errs, "fetch: open ")
 	got = runOn(t, "", t.TempDir())
 	assert.Equal(t, exitFailed, got.status)
@@ -169,7 +171,7 @@ func TestRun_Flags(t *testing.T) {
 	for args, want := range tests {
 		t.Run(args, func(t *testing.T) {
 			got := runOn(t, "nowhere", strings.Fields(args)...)
-			assert.Equal(t, exitUsage, got.status)
+			assert.Equal(t, cli.ExitUsage, got.status)
 			assert.Empty(t, got.records)
 			assert.Contains(t, got.errs, want)
 			assert.Contains(t, got.errs, "fetch -h lists the flags.")

@@ -18,10 +18,9 @@ type progress struct {
 	columns func() int // of the terminal; nil if out is none
 	every   time.Duration
 
-	stats   func() workerpool.Stats
-	start   time.Time
-	stop    chan struct{}
-	stopped sync.WaitGroup
+	stats func() workerpool.Stats
+	start time.Time
+	stop  func()
 
 	mu   sync.Mutex       // guards the terminal, and what follows
 	told workerpool.Stats // by the last line where lines can only be added
@@ -39,26 +38,14 @@ func (p *progress) live() bool { return p.columns != nil }
 
 // begin begins to tell what stats returns.
 func (p *progress) begin(stats func() workerpool.Stats) {
-	p.stats, p.start, p.stop = stats, time.Now(), make(chan struct{})
+	p.stats, p.start = stats, time.Now()
 	p.told = stats()
-	p.stopped.Go(func() {
-		ticker := time.NewTicker(p.every)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				p.tell()
-			case <-p.stop:
-				return
-			}
-		}
-	})
+	p.stop = cli.Every(p.every, p.tell)
 }
 
 // end tells where it ended.
 func (p *progress) end() {
-	close(p.stop)
-	p.stopped.Wait()
+	p.stop()
 	p.clear()
 	cli.Printf(p.out, "%s\n", p.text(p.stats()))
 }

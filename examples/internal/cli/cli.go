@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -22,6 +23,28 @@ func Printf(w io.Writer, format string, args ...any) {
 func Complain(stderr io.Writer, program string, err error) {
 	before := program + ": "
 	Printf(stderr, "%s%s\n", before, strings.ReplaceAll(err.Error(), "\n", "\n"+before))
+}
+
+// Every calls f after every d, until stop is called, which waits for the last call.
+func Every(d time.Duration, f func()) (stop func()) {
+	over := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(d)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				f()
+			case <-over:
+				return
+			}
+		}
+	})
+	return func() {
+		close(over)
+		running.Wait()
+	}
 }
 
 // Plural says how many of what there are.
