@@ -74,9 +74,9 @@
 //   - G4 Any order of calls. All methods may be called from any goroutine, in any
 //     order, any number of times, at once, and from inside a job. Nothing panics.
 //     After Close everything that submits returns ErrClosed, or the error of its own
-//     context if that has ended. A job that waits for its
-//     own pool waits for itself only if it hides who it is: by Stop, which takes no
-//     context, or by Wait, Shutdown, Submit or Do with a context that is not its own.
+//     context if that has ended. A job that waits for its own pool waits for itself
+//     only if it hides who it is: by Stop, which takes no context, or by Wait,
+//     Shutdown, Submit or Do with a context that is not its own.
 //   - G5 No leak. When Stop has returned, or Results was read to its end, no
 //     goroutine, timer or context of the pool is left. After a cancellation workers
 //     leave without waiting for a reader (save one that was about to send just then).
@@ -147,9 +147,9 @@
 // Where the difference matters, ask first whether the caller's own context has ended:
 // ErrClosed and ErrNotRun may wrap a context's error too.
 //
-// What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that returns the error of another
-// pool, or of its own, thus has an outcome that looks like one of this pool; where
-// that matters, Attempts in its Result tells whether it ran.
+// What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that
+// returns the error of another pool, or of its own, thus has an outcome that looks like
+// one of this pool; where that matters, Attempts in its Result tells whether it ran.
 //
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
 // Where the caller of a Do has left before, it is logged by [slog.Error]. Errors of

@@ -51,7 +51,7 @@ type causeError struct {
 
 func (e *causeError) Error() string        { return e.text }
 func (e *causeError) Is(target error) bool { return target == e.err }
-func (e *causeError) Timeout() bool        { return e.err == context.DeadlineExceeded } //nolint:errorlint // one of two that it is made with
+func (e *causeError) Timeout() bool        { return errors.Is(e.err, context.DeadlineExceeded) }
 
 // PanicError is the outcome of a job whose Func panicked.
 //

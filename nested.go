@@ -210,7 +210,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 	go func() {
 		defer func() {
 			if w.inFunc {
-				w.conclude(w.exitError())
+				w.conclude(w.exitPanic)
 			}
 			w.task = task[T, R]{} // whoever keeps the job's context keeps w
 			p.mu.Lock()
@@ -225,8 +225,8 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 			w.refuse(t)
 			return
 		}
-		if err := w.fence(func() { w.run(t) }); err != nil {
-			w.conclude(err)
+		if caught := w.fence(func() { w.run(t) }); caught != nil {
+			w.conclude(caught)
 		}
 	}()
 	return back

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
@@ -65,6 +66,16 @@ func TestAllBadArgumentsAreNamedAtOnce(t *testing.T) {
 	_, err = workerpool.New[int, int](nil)
 	assert.EqualError(t, err, "workerpool: New: Func must not be nil")
 	assert.NotErrorIs(t, err, workerpool.ErrInvalidOption, "it is not an option")
+}
+
+func TestCausesStandForTheErrorOfTheirContext(t *testing.T) {
+	assert.ErrorIs(t, workerpool.ErrStopped, context.Canceled)
+	assert.NotErrorIs(t, workerpool.ErrStopped, context.DeadlineExceeded)
+	assert.ErrorIs(t, workerpool.ErrJobTimeout, context.DeadlineExceeded)
+	assert.NotErrorIs(t, workerpool.ErrJobTimeout, context.Canceled)
+	// As net/http has it around the cause of a context.
+	assert.True(t, (&url.Error{Op: "Get", Err: workerpool.ErrJobTimeout}).Timeout())
+	assert.False(t, (&url.Error{Op: "Get", Err: workerpool.ErrStopped}).Timeout())
 }
 
 func TestLaterOptionsWinAndNilOnesAreIgnored(t *testing.T) {

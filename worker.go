@@ -42,16 +42,16 @@ func (w *worker[T, R]) work() {
 			// Func called runtime.Goexit: this goroutine is ending, and another
 			// goes on as the same worker. The pool's WaitGroup counts workers,
 			// so nothing changes for it.
-			w.conclude(w.exitError())
+			w.conclude(w.exitPanic)
 			go w.work()
 		}
 	}()
 	for {
-		err := w.fence(w.loop)
-		if err == nil {
+		caught := w.fence(w.loop)
+		if caught == nil {
 			break
 		}
-		w.conclude(err)
+		w.conclude(caught)
 	}
 	w.idle()
 	w.task = task[T, R]{} // whoever keeps a job's context keeps w
@@ -120,27 +120,19 @@ func (w *worker[T, R]) loop() {
 // for. Of a Goexit there is nothing to return, since no function returns then:
 // the goroutine's own deferred function, in work or lent, sees to it. That is also
 // how it is told from a panic(nil) of old.
-func (w *worker[T, R]) fence(body func()) (err error) {
+func (w *worker[T, R]) fence(body func()) (caught *PanicError) {
 	defer func() {
 		if !w.inFunc {
 			return
 		}
 		value := recover()
-		caught := newPanicError(value)
-		if err = caught; value != nil {
-			w.exitPanic = caught // for when a Goexit goes on now: err is lost then
+		caught = newPanicError(value)
+		if value != nil {
+			w.exitPanic = caught // for when a Goexit goes on now: nothing is returned then
 		}
 	}()
 	body()
 	return nil
-}
-
-// exitError is the outcome of a job whose goroutine is ending by Goexit.
-func (w *worker[T, R]) exitError() error {
-	if w.exitPanic != nil {
-		return w.exitPanic
-	}
-	return ErrGoexit
 }
 
 // park waits for a job. It reports false when the worker has to leave.
@@ -232,11 +224,15 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	return value, err
 }
 
-// conclude finishes the job whose Func did not return.
-func (w *worker[T, R]) conclude(err error) {
+// conclude finishes the job whose Func did not return, but panicked, or else exited.
+func (w *worker[T, R]) conclude(caught *PanicError) {
 	w.inFunc, w.exitPanic = false, nil
+	err := ErrGoexit
+	if caught != nil {
+		err = caught
+	}
 	var none R
-	w.finish(w.task, none, err, err != ErrGoexit) //nolint:errorlint // what work and runLent say
+	w.finish(w.task, none, err, caught != nil)
 }
 
 // finish ends the job t, whose Func is through, and delivers its result.
