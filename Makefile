@@ -47,7 +47,7 @@ model: ## test the pool against the model: MODEL_CHECKS plans (default 50000), a
 		-history.count=$$(($(MODEL_CHECKS) / 100)) -linear.count=$$(($(MODEL_CHECKS) / 100)) .
 
 leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and later)
-	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in go1.26*) echo goroutineleakprofile; esac) \
+	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in (go1.26*) echo goroutineleakprofile; esac) \
 		go test -tags=leaks -run=TestLeak -v .
 
 mutants: ## break the pool on purpose, in many ways, and see which tests notice; takes half an hour

@@ -31,7 +31,7 @@ type callKey struct{}
 func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience int) *pending {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := &pending{op: op, job: j, inside: inside, round: w.round, began: w.tick()}
+	p := &pending{op: op, job: j, inside: inside, began: w.tick()}
 	ctx = context.WithValue(ctx, callKey{}, p)
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	switch {
@@ -74,7 +74,7 @@ func (w *world) call(p *pending, n int) {
 			}
 			w.sawClosed()
 		})
-	case callSleep:
+	case callSleep: // whatever it is good for: nothing depends on what happens meanwhile
 		time.Sleep(w.units(n))
 	case callRelease:
 		w.release(n)
@@ -199,7 +199,7 @@ func (w *world) receive(r workerpool.Result[*job, int]) {
 		attempts = 0
 	}
 	w.must(r.Attempts == attempts, "Attempts is %d beside %v", r.Attempts, r.Err)
-	w.must(r.Job.call.op == callSubmit || r.Job.call.op == callTrySubmit, "the outcome of a Do on Results")
+	w.must(r.Job.call.op.forResults(), "the outcome of a Do on Results")
 	w.judge(r.Job, r.Value, r.Err)
 }
 
@@ -322,7 +322,6 @@ func (w *world) abandon(n int) {
 		}
 	}
 	if len(waiting) > 0 {
-		p := waiting[n%len(waiting)]
-		p.cancel(errAbandoned)
+		waiting[n%len(waiting)].cancel(errAbandoned)
 	}
 }

@@ -15,13 +15,14 @@ func (w *world) fn(ctx context.Context, j *job) (int, error) {
 	for _, a := range j.acts {
 		w.act(ctx, j, a)
 	}
-	if j.end == endContext && ctx.Err() == nil {
-		j.end = endReturn
+	end := j.end // which stays as the plan has it
+	if end == endContext && ctx.Err() == nil {
+		end = endReturn
 	}
 	w.mu.Lock()
-	j.outcome = j.end
+	j.outcome = end
 	w.mu.Unlock()
-	switch j.end {
+	switch end {
 	case endFail:
 		return 0, &jobError{j.id, errors.New("failed")}
 	case endContext:
@@ -52,7 +53,7 @@ func (w *world) beginJob(ctx context.Context, j *job) {
 	w.must(w.active() <= w.allowance, "%d jobs run where %d may", w.active(), w.allowance)
 	w.mustBeInOrder(j)
 	var want any // for Submit the context is the pool's
-	if j.call.op == callDo || j.call.op == callTryDo {
+	if !j.call.op.forResults() {
 		want = j.call
 	}
 	w.must(ctx.Value(callKey{}) == want, "the context of job%d is not that of its caller", j.id)
@@ -109,8 +110,8 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 	case actPair:
 		w.goAway(j)
 		var wg sync.WaitGroup
-		wg.Go(func() { w.perform(w.enter(ctx, callDo, a.jobs[0], j, a.patience), 0) })
-		wg.Go(func() { w.perform(w.enter(ctx, callSubmit, a.jobs[1], j, 0), 0) })
+		wg.Go(func() { w.submitChild(ctx, callDo, j, a.jobs[0], a.patience) })
+		wg.Go(func() { w.submitChild(ctx, callSubmit, j, a.jobs[1], 0) })
 		wg.Wait()
 		w.comeBack(j)
 	case actLeave:
@@ -120,7 +121,7 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 	case actOrphan:
 		w.spawn(func() {
 			<-j.done
-			w.perform(w.enter(ctx, callDo, a.jobs[0], j, a.patience), 0)
+			w.submitChild(ctx, callDo, j, a.jobs[0], a.patience)
 		})
 	case actResize:
 		w.resize(a.n)
@@ -166,8 +167,12 @@ func (w *world) comeBack(j *job) {
 // nest is a call from inside a job, on its goroutine.
 func (w *world) nest(ctx context.Context, op callOp, j *job, a act) {
 	w.goAway(j)
-	w.perform(w.enter(ctx, op, a.jobs[0], j, a.patience), 0)
+	w.submitChild(ctx, op, j, a.jobs[0], a.patience)
 	w.comeBack(j)
+}
+
+func (w *world) submitChild(ctx context.Context, op callOp, j, child *job, patience int) {
+	w.perform(w.enter(ctx, op, child, j, patience), 0)
 }
 
 func (w *world) mustRefuse(name string, err error) {

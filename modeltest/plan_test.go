@@ -40,6 +40,9 @@ var callNames = [...]string{
 	"Wait", "Resize", "Close", "Shutdown", "Stop", "cancel",
 }
 
+// forResults reports whether it submits a job whose outcome comes on Results.
+func (op callOp) forResults() bool { return op == callSubmit || op == callTrySubmit }
+
 // call is one call by a caller; job, n and patience are what it needs of them.
 type call struct {
 	op       callOp

@@ -55,8 +55,7 @@ type pending struct {
 	inside   *job // the job that calls, if one does
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
-	began    int // on the world's clock
-	round    int
+	began    int  // on the world's clock
 	late     bool // its context had ended before
 	returned bool
 }
@@ -310,7 +309,7 @@ func (w *world) checkResults() {
 	}
 	w.must(w.closing, "Results is closed, and the pool is not")
 	for _, j := range w.jobs {
-		if j.call.op == callSubmit || j.call.op == callTrySubmit {
+		if j.call.op.forResults() {
 			w.must(j.settled(), "Results is closed: %s", j.fateString())
 		}
 	}
