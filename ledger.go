@@ -38,8 +38,6 @@ func (l *ledger) enter() (open bool) { return l.accepted.Add(ledgerJob)&intakeOp
 // takeBack is the opposite of enter.
 func (l *ledger) takeBack() { l.accepted.Add(^uint64(ledgerJob - 1)) }
 
-func (l *ledger) open() bool { return l.accepted.Load()&intakeOpen != 0 }
-
 // closeIntake reports whether the intake was open.
 func (l *ledger) closeIntake() bool {
 	return l.accepted.And(^uint64(intakeOpen))&intakeOpen != 0

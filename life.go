@@ -8,6 +8,7 @@ import "context"
 //
 // Close does not block. A second Close, or one after a cancellation, does nothing.
 func (p *Pool[T, R]) Close() {
+	p.open.Store(false)
 	if p.ledger.closeIntake() {
 		close(p.intake)
 		p.settle()
@@ -249,16 +250,11 @@ func (p *Pool[T, R]) settle() {
 // If the ledger does not balance now, whoever balances it comes here.
 func (p *Pool[T, R]) tellWaiters() {
 	p.mu.Lock()
-	waiters := p.waiters
-	if idle, _ := p.ledger.balance(); idle {
+	defer p.mu.Unlock()
+	if idle, _ := p.ledger.balance(); idle && p.waiters != nil {
+		close(p.waiters) // before watched: who sees that nobody is to be told relies on it
 		p.waiters = nil
 		p.watched.Store(false)
-	} else {
-		waiters = nil
-	}
-	p.mu.Unlock()
-	if waiters != nil {
-		close(waiters)
 	}
 }
 

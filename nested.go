@@ -182,8 +182,7 @@ func (p *Pool[T, R]) borrow(ctx context.Context, op string, outer *jobContext, w
 		case lent:
 			return true, nil
 		case back == nil:
-			p.ledger.takeBack()
-			p.settle()
+			p.takeBack()
 			return false, nil
 		case !wait:
 			return false, p.withdraw(newError(p.name, []error{ErrFull}, "%s: another call of this job has its place", op))

@@ -26,17 +26,18 @@ type Pool[T, R any] struct {
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
 	cancelCtx  context.CancelCauseFunc
-	bound      bool        // to a context that may end: look at ctx
+	bound      bool        // to a context that may end: always look at ctx
 	stopSweep  func() bool // reports whether sweep will not start any more
 
 	// The way of a job: submitter, jobs, worker, results, reader.
 	jobs    chan task[T, R]   // closed by settle, when nothing accepted is unfinished after Close
 	results chan Result[T, R] // closed by closeResults, or by sweep after a cancellation
 	running sync.WaitGroup    // one for each worker
-	alert   atomic.Bool       // a worker may not go on without a look at excess and ctx
+	alert   atomic.Bool       // nobody may go on without a look at ctx, and a worker at excess
 	apart   chan error        // never used: see makeChannels
 
 	// The ways to an end.
+	open   atomic.Bool       // until Close: who is refused does not write the ledger
 	intake chan struct{}     // closed by Close: submitters wait no longer
 	late   chan Result[T, R] // workers to sweep: results for which there was no room
 
@@ -101,6 +102,7 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 	p.room.L = &p.mu
 	p.workers = make(map[*worker[T, R]]struct{}, c.workers)
 	p.ledger.accepted.Store(intakeOpen)
+	p.open.Store(true)
 	p.mu.Lock()
 	for range c.workers {
 		p.startWorker()
@@ -157,8 +159,11 @@ func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
 	if ctx == nil || ctx.Err() != nil {
 		return p.mayStart(ctx, "Submit")
 	}
-	if !p.ledger.enter() || p.bound && p.ctx.Err() != nil {
-		return p.withdraw(p.closedError("Submit"))
+	if !p.open.Load() || p.alert.Load() && p.ctx.Err() != nil {
+		return p.refuseCall("Submit")
+	}
+	if !p.ledger.enter() {
+		return p.refuseEntered("Submit")
 	}
 	select {
 	case p.jobs <- task[T, R]{job: job}:
@@ -245,31 +250,56 @@ func (p *Pool[T, R]) mayStart(ctx context.Context, op string) error {
 	return nil
 }
 
-// enter enters a job in the ledger, so that the jobs channel stays open until it
-// is sent, or withdrawn.
+// accepting reports whether the pool still takes jobs. Whoever comes after the end is
+// refused by this look: the ledger has to balance for the pool to end, and would not as
+// long as enough callers enter their jobs only to take them back.
+func (p *Pool[T, R]) accepting() bool { return p.open.Load() && p.ctx.Err() == nil }
+
+// enter enters a job in the ledger, so that the jobs channel stays open until it is sent,
+// or withdrawn.
 func (p *Pool[T, R]) enter(op string) error {
-	if !p.ledger.enter() || p.ctx.Err() != nil {
-		return p.withdraw(p.closedError(op))
+	if !p.accepting() {
+		return p.refuseCall(op)
+	}
+	if !p.ledger.enter() {
+		return p.refuseEntered(op)
 	}
 	return nil
+}
+
+// refuseCall refuses a job that is not entered in the ledger.
+func (p *Pool[T, R]) refuseCall(op string) error {
+	p.rejected.Add(1)
+	return p.closedError(op)
+}
+
+// refuseEntered refuses a job for which the intake was closed just before it was entered.
+func (p *Pool[T, R]) refuseEntered(op string) error {
+	p.takeBack()
+	return p.refuseCall(op)
 }
 
 // tryEnter is enter for a caller that will not wait for a place. A pool under
 // overload refuses all the time, so it looks whether the queue is full before it
 // writes where submitters and Stats count.
 func (p *Pool[T, R]) tryEnter(op string) error {
-	if n := cap(p.jobs); n > 0 && len(p.jobs) == n && p.ledger.open() && p.ctx.Err() == nil {
+	if n := cap(p.jobs); n > 0 && len(p.jobs) == n && p.accepting() {
 		p.rejected.Add(1)
 		return p.fullError(op)
 	}
 	return p.enter(op)
 }
 
-// withdraw takes back what enter entered, and returns err.
-func (p *Pool[T, R]) withdraw(err error) error {
-	p.rejected.Add(1)
+// takeBack takes back what enter entered.
+func (p *Pool[T, R]) takeBack() {
 	p.ledger.takeBack()
 	p.settle()
+}
+
+// withdraw takes back a job that found no place; err is the reason.
+func (p *Pool[T, R]) withdraw(err error) error {
+	p.rejected.Add(1)
+	p.takeBack()
 	return err
 }
 

@@ -12,7 +12,7 @@ func (p *Pool[T, R]) Resize(workers int) error {
 		return newError(p.name, nil, "Resize(%d): must be at least 1", workers)
 	case workers > maxWorkers:
 		return newError(p.name, nil, "Resize(%d): must be at most %d", workers, maxWorkers)
-	case !p.ledger.open() || p.ctx.Err() != nil:
+	case !p.accepting():
 		return p.closedError("Resize")
 	}
 	if !p.setSize(workers) {

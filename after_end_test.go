@@ -1,0 +1,150 @@
+package workerpool_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// Tests of callers who go on after the end of a pool, as the handlers of a server do
+// until somebody takes it out of service: they must not keep the pool from ending.
+
+// hammer makes n goroutines call again and again, until stop is called.
+func hammer(n int, call func()) (stop func()) {
+	var done atomic.Bool
+	var callers sync.WaitGroup
+	for range n {
+		callers.Go(func() {
+			for !done.Load() {
+				call()
+			}
+		})
+	}
+	return func() { done.Store(true); callers.Wait() }
+}
+
+// within fails the test when f takes longer than anything should.
+func within(t *testing.T, f func(), what string) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error(what + " hangs")
+	}
+}
+
+var calls = map[string]func(p *workerpool.Pool[int, int]) error{
+	"Submit":    func(p *workerpool.Pool[int, int]) error { return p.Submit(context.Background(), 1) },
+	"TrySubmit": func(p *workerpool.Pool[int, int]) error { return p.TrySubmit(1) },
+	"Do":        func(p *workerpool.Pool[int, int]) error { _, err := p.Do(context.Background(), 1); return err },
+	"TryDo":     func(p *workerpool.Pool[int, int]) error { _, err := p.TryDo(context.Background(), 1); return err },
+}
+
+func TestStress_CallersThatGoOnAfterTheEnd(t *testing.T) {
+	ends := map[string]func(p *workerpool.Pool[int, int], cancel func()){
+		"Close":    func(p *workerpool.Pool[int, int], _ func()) { p.Close(); readAll(p) },
+		"cancel":   func(p *workerpool.Pool[int, int], cancel func()) { cancel(); readAll(p) },
+		"Stop":     func(p *workerpool.Pool[int, int], _ func()) { p.Stop() },
+		"Shutdown": func(p *workerpool.Pool[int, int], _ func()) { _ = p.Shutdown(context.Background()) },
+		"Wait":     func(p *workerpool.Pool[int, int], _ func()) { p.Close(); _ = p.Wait(context.Background()) },
+	}
+	for name, call := range calls {
+		for endName, end := range ends {
+			t.Run(name+" against "+endName, func(t *testing.T) {
+				t.Cleanup(func() { goleak.VerifyNone(t) })
+				gate := make(chan struct{})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				p := newPoolOf(t, gated(new(gauge), gate), sized(1, 4, workerpool.WithContext(ctx))...)
+				require.NoError(t, p.Submit(t.Context(), 0))
+				require.NoError(t, p.Submit(t.Context(), 1))
+				over := make(chan struct{})
+				go func() { within(t, func() { end(p, cancel) }, endName); close(over) }()
+				for p.Resize(1) == nil { // not closed yet
+					runtime.Gosched()
+				}
+				stop := hammer(10, func() {
+					if err := call(p); !errors.Is(err, workerpool.ErrClosed) {
+						t.Error(err)
+					}
+				})
+				for before := p.Stats().Rejected; p.Stats().Rejected < before+1000; {
+					runtime.Gosched()
+				}
+				close(gate)
+				<-over
+				stop()
+				p.Stop()
+			})
+		}
+	}
+}
+
+// Of a pool that has ended nobody is told that it is not idle.
+func TestStress_AnEndedPoolIsIdle(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	stopped := newPoolOf(t, echo, sized(1, 1)...)
+	_ = stopped.Submit(t.Context(), 1)
+	<-stopped.Results()
+	stopped.Close()
+	assert.Empty(t, readAll(stopped))
+	for name, p := range map[string]*workerpool.Pool[int, int]{"ended": stopped, "zero": new(workerpool.Pool[int, int])} {
+		t.Run(name, func(t *testing.T) {
+			for _, call := range calls {
+				stop := hammer(4, func() { assert.ErrorIs(t, call(p), workerpool.ErrClosed) })
+				for range rounds(t, 5000) {
+					require.NoError(t, p.Wait(ended))
+					require.NoError(t, p.Shutdown(ended))
+				}
+				stop()
+			}
+		})
+	}
+}
+
+// Several who ask at once whether a pool is idle do not mislead each other.
+func TestStress_AnIdlePoolIsIdleForEverybody(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	p := newPoolOf(t, echo, sized(1, 1)...)
+	defer p.Stop()
+	require.NoError(t, p.Wait(t.Context()))
+	ask := func() { assert.NoError(t, p.Wait(ended)) }
+	defer hammer(2, ask)()
+	for range rounds(t, 50000) {
+		ask()
+	}
+}
+
+// Once one call was told that the pool is closed, no later one is accepted, though
+// Stop is still about to close the intake.
+func TestStress_ClosedIsClosedForEveryCall(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	for name, call := range calls {
+		for first, other := range calls {
+			for range rounds(t, 100) {
+				p := newPoolOf(t, echo, sized(1, 16)...)
+				var stopping sync.WaitGroup
+				stopping.Go(func() { p.Stop() })
+				for !errors.Is(other(p), workerpool.ErrClosed) {
+					runtime.Gosched()
+				}
+				assert.ErrorIs(t, call(p), workerpool.ErrClosed, name+" after "+first)
+				stopping.Wait()
+			}
+		}
+	}
+}
