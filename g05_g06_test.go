@@ -385,3 +385,26 @@ func TestG06_JobTimeout(t *testing.T) {
 		assert.NoError(t, p.Wait(t.Context()))
 	})
 }
+
+// What ends a job first is what its outcome says, whatever ends while it cleans up.
+func TestG06_TimedOutBeforeThePoolWasStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(ctx context.Context, _ int) (int, error) {
+			<-ctx.Done()
+			time.Sleep(time.Second) // cleans up
+			return 0, ctx.Err()
+		}, sized(2, 2, workerpool.WithJobTimeout(3*time.Second))...)
+		require.NoError(t, p.Submit(t.Context(), 0))
+		time.Sleep(2 * time.Second)
+		require.NoError(t, p.Submit(t.Context(), 1))
+		time.Sleep(1500 * time.Millisecond)
+		for _, r := range p.Stop() {
+			switch r.Job {
+			case 0:
+				assert.ErrorIs(t, r.Err, workerpool.ErrJobTimeout)
+			case 1:
+				assert.Equal(t, context.Canceled, r.Err)
+			}
+		}
+	})
+}

@@ -37,6 +37,39 @@ func TestG02_AWorkerTooManyTakesNoJob(t *testing.T) {
 	})
 }
 
+// Nor does one whose job panicked or exited.
+func TestG02_AWorkerTooManyTakesNoJobAfterABadEnd(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic(1) }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 {
+				bubble(t, func(t *testing.T) {
+					bad, gate := make(chan struct{}), make(chan struct{})
+					p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+						if n == 0 {
+							<-bad
+							end()
+						}
+						<-gate
+						return n, nil
+					}, sized(2, 4)...)
+					for n := range 2 {
+						require.NoError(t, p.Submit(t.Context(), n))
+					}
+					synctest.Wait()
+					require.NoError(t, p.Submit(t.Context(), 2))
+					require.NoError(t, p.Resize(1))
+					close(bad)
+					synctest.Wait()
+					assert.Equal(t, 1, p.Stats().Queued)
+					assert.Equal(t, 1+1, goroutines())
+					close(gate)
+					p.Stop()
+				})
+			}
+		})
+	}
+}
+
 func TestG10_SubmitAndDoTakeTurnsOnOneWorker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPoolOf(t, runJob, sized(1, 1)...)

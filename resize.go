@@ -87,10 +87,18 @@ func (p *Pool[T, R]) resign(w *worker[T, R]) bool {
 		return false
 	}
 	w.resigned = true
-	p.live.Add(-1)
-	p.countExcess()
+	p.dismiss(w)
 	p.room.Broadcast()
 	return true
+}
+
+// dismiss is called with mu held, and w is a worker no more.
+func (p *Pool[T, R]) dismiss(w *worker[T, R]) {
+	p.live.Add(-1)
+	if w.parked {
+		p.ledger.idle.Add(-1)
+	}
+	p.countExcess()
 }
 
 // hold makes a worker that has taken a job wait until there is room for it to run
@@ -122,10 +130,8 @@ func (p *Pool[T, R]) leave(w *worker[T, R]) {
 	p.mu.Lock()
 	if !w.resigned {
 		p.over = true
-		p.live.Add(-1)
-		p.countExcess()
+		p.dismiss(w)
 	}
-	p.ledger.idle.Add(-1) // after live: a worker that leaves must not look busy
 	delete(p.workers, w)
 	p.past.add(&w.place)
 	p.mu.Unlock()

@@ -36,9 +36,9 @@ func (p *Pool[T, R]) Stats() Stats {
 		s.add(&w.place)
 	}
 	s.Workers = p.size
+	l := p.load() // with mu held, so that none starts or leaves meanwhile
 	p.mu.Unlock()
 
-	l := p.load()
 	s.Name = p.name
 	s.Busy, s.Queued, s.Unread = l.running, l.waiting, l.unread
 	s.Capacity = cap(p.jobs)
@@ -58,12 +58,12 @@ func (s *Stats) add(pl *place) {
 	s.Completed += pl.ended()
 }
 
-// load returns how full the pool is. It takes no lock, since TrySubmit asks it.
+// load returns how full the pool is. It takes no lock, since TrySubmit asks it; then a
+// worker that starts or leaves may be counted as one that has a job, or hide one.
 func (p *Pool[T, R]) load() load {
-	idle := p.ledger.idle.Load() // before live, so that a worker which leaves does not look busy
 	return load{
 		waiting: len(p.jobs),
-		running: int(max(0, p.live.Load()-idle)),
+		running: int(max(0, p.live.Load()-p.ledger.idle.Load())),
 		unread:  len(p.results) + int(max(0, p.kept.Load())),
 	}
 }

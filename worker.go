@@ -53,7 +53,9 @@ func (w *worker[T, R]) work() {
 		}
 		w.conclude(caught)
 	}
-	w.idle()
+	if !w.resigned {
+		w.idle()
+	}
 	w.task = task[T, R]{} // whoever keeps a job's context keeps w
 	w.tell()
 	w.pool.leave(w)
@@ -66,6 +68,9 @@ func (w *worker[T, R]) work() {
 // as much here as a job may. What is rare is elsewhere.
 func (w *worker[T, R]) loop() {
 	p := w.pool
+	if p.alert.Load() && p.resign(w) { // the job before panicked or exited
+		return
+	}
 	t, ok := w.park()
 	for ok {
 		// The look at the context before each start is in hold. Closing the intake
@@ -218,7 +223,9 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	// and not one further out. An error that looks like it may be of a deadline of
 	// the job's own. Some, net/http among them, return the cause of a context
 	// instead of its error: ErrJobTimeout is DeadlineExceeded too.
-	if ctx.Err() != nil && parent.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+	//nolint:errorlint // the very one: what wraps it is somebody else's
+	timedOut := context.Cause(ctx) == ErrJobTimeout && context.Cause(parent) != ErrJobTimeout
+	if timedOut && errors.Is(err, context.DeadlineExceeded) {
 		err = newError(p.name, append(contextErrors(ctx), err), "job timed out after %v: %v", p.jobTimeout, err)
 	}
 	return value, err
