@@ -36,7 +36,7 @@ func (p *Pool[T, R]) newCall(ctx context.Context, job T) *call[T, R] {
 // do is Do, and TryDo where wait is false.
 func (p *Pool[T, R]) do(ctx context.Context, op string, job T, wait bool) (R, error) {
 	var none R
-	if err := p.mayStart(ctx, op); err != nil {
+	if err := p.mayStart(ctx, op, ErrNotRun); err != nil {
 		return none, err
 	}
 	if outer := p.jobOf(ctx); outer != nil {

@@ -137,7 +137,7 @@
 //	case err == nil: // ran, and returned no error
 //	case errors.Is(err, workerpool.ErrFull): // TrySubmit, TryDo: not accepted
 //	case errors.Is(err, workerpool.ErrClosed): // not accepted
-//	case errors.Is(err, workerpool.ErrNotRun): // accepted, and never ran
+//	case errors.Is(err, workerpool.ErrNotRun): // never ran
 //	case errors.Is(err, workerpool.ErrGoexit): // called runtime.Goexit
 //	case errors.Is(err, workerpool.ErrJobTimeout): // see WithJobTimeout
 //	case errors.As(err, &panicked): // a *PanicError: its value and its stack

@@ -22,7 +22,8 @@ var (
 
 	// ErrNotRun is the outcome of a job that was accepted and never ran, because
 	// the pool was cancelled, or the caller of Do had left, before its turn came.
-	// The error wraps what stopped it too.
+	// The error wraps what stopped it too. Do and TryDo return it as well when their
+	// context ends before the job is accepted: it always says that Func was not called.
 	ErrNotRun = errors.New("workerpool: job not run")
 
 	// ErrGoexit is the outcome of a job whose Func called runtime.Goexit, as

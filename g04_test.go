@@ -117,11 +117,14 @@ func TestG04_ContextThatHasEnded(t *testing.T) {
 		cancel(errCause)
 		_, doErr := p.Do(ctx, 1)
 		_, tryErr := p.TryDo(ctx, 1)
-		for _, err := range []error{p.Submit(ctx, 1), doErr, tryErr} {
+		submitErr := p.Submit(ctx, 1)
+		for _, err := range []error{submitErr, doErr, tryErr} {
 			assert.ErrorIs(t, err, errCause)
 			assert.ErrorIs(t, err, context.Canceled)
-			assert.NotErrorIs(t, err, workerpool.ErrNotRun, "it was not even accepted")
 		}
+		assert.NotErrorIs(t, submitErr, workerpool.ErrNotRun, "no error of Submit leaves that open")
+		assert.ErrorIs(t, doErr, workerpool.ErrNotRun)
+		assert.ErrorIs(t, tryErr, workerpool.ErrNotRun)
 		assert.NoError(t, p.Wait(ctx), "there is nothing to wait for")
 		s := p.Stats()
 		assert.Zero(t, s.Accepted)

@@ -120,7 +120,7 @@ func TestG10_TenGoroutinesOfOneJob(t *testing.T) {
 			defer cancel()
 			_, err = p.Do(short, returns(0))
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.NotErrorIs(t, err, workerpool.ErrNotRun)
+			assert.ErrorIs(t, err, workerpool.ErrNotRun)
 			wg.Wait()
 			return int(sum.Load()), nil
 		})

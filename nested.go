@@ -190,7 +190,7 @@ func (p *Pool[T, R]) borrow(ctx context.Context, op string, outer *jobContext, w
 		select {
 		case <-back:
 		case <-ctx.Done():
-			return false, p.withdraw(p.contextError(ctx, op+": another call of this job has its place"))
+			return false, p.withdraw(p.contextError(ctx, op+": another call of this job has its place", ErrNotRun))
 		case <-p.intake:
 			return false, p.withdraw(p.closedError(op))
 		}

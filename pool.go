@@ -192,13 +192,13 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 //
 // The job runs under ctx, values included, and is cancelled with the pool's
 // context too. When ctx ends, Do returns at once with its error and cause. A job
-// still queued is taken back and never runs (the error wraps [ErrNotRun]); its place
-// in the queue becomes free when a worker comes to it. One that runs sees its context
-// cancelled, and its outcome is dropped when it comes, save that a panic is logged, by
-// [slog.Error].
+// still queued is taken back and never runs; its place in the queue becomes free when
+// a worker comes to it. One that runs sees its context cancelled, and its outcome is
+// dropped when it comes, save that a panic is logged, by [slog.Error].
 //
-// The errors beside the job's own: the cause of ctx, [ErrClosed] as for Submit, and
-// ErrNotRun with the cause when the pool was cancelled before the job's turn came.
+// The errors beside the job's own: the cause of ctx, with [ErrNotRun] unless Func has
+// begun; [ErrClosed] as for Submit; and ErrNotRun with the cause when the pool was
+// cancelled before the job's turn came.
 //
 // Do from inside a job, with the job's context, runs the new job in the place of
 // the one that calls it, ahead of the queue. It then returns when Func has, since
@@ -238,14 +238,15 @@ func (p *Pool[T, R]) Results() <-chan Result[T, R] {
 	return p.results
 }
 
-// mayStart returns why a call with ctx is over before it has begun.
-func (p *Pool[T, R]) mayStart(ctx context.Context, op string) error {
+// mayStart returns why a call with ctx is over before it has begun, wrapping what else
+// is given.
+func (p *Pool[T, R]) mayStart(ctx context.Context, op string, wraps ...error) error {
 	if ctx == nil {
 		return newError(p.name, nil, "%s: context must not be nil", op)
 	}
 	if ctx.Err() != nil {
 		p.rejected.Add(1)
-		return p.contextError(ctx, op)
+		return p.contextError(ctx, op, wraps...)
 	}
 	return nil
 }
@@ -350,7 +351,7 @@ func (p *Pool[T, R]) awaitRoom(ctx context.Context, op string, outer *jobContext
 			return false, nil
 		case <-back:
 		case <-ctx.Done():
-			return false, p.withdraw(p.contextError(ctx, op+": queue full "+p.load().String()))
+			return false, p.withdraw(p.contextError(ctx, op+": queue full "+p.load().String(), t.notRun()...))
 		case <-p.intake:
 			return false, p.withdraw(p.closedError(op))
 		}

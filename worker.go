@@ -12,6 +12,15 @@ type task[T, R any] struct {
 	call *call[T, R] // nil: the result goes to Results
 }
 
+// notRun is what the error of a caller wraps who gives up before t is in the queue. That
+// of Do has to say whether its job may have run; a Submit that fails never accepted it.
+func (t task[T, R]) notRun() []error {
+	if t.call == nil {
+		return nil
+	}
+	return []error{ErrNotRun}
+}
+
 // worker runs jobs one after the other in its place. It is a worker of the pool,
 // or runs a single job in a place that was lent to it.
 type worker[T, R any] struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/boundedgo/workerpool"
@@ -53,7 +54,7 @@ func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience i
 func (w *world) leave(p *pending) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.returned = true
+	p.returned, p.returnedAt = true, w.tick()
 	if p.job == nil || p.job.accepted || p.job.refused {
 		p.cancel(nil) // of a Do that was left it has ended already
 	}
@@ -87,6 +88,7 @@ func (w *world) call(p *pending, n int) {
 	case callClose:
 		w.close()
 		w.pool.Close()
+		w.hasClosed()
 	case callShutdown:
 		w.shutdown(p)
 	case callStop:
@@ -96,6 +98,7 @@ func (w *world) call(p *pending, n int) {
 			w.close()
 			w.cancels()
 			w.cancel(errCancelled)
+			w.hasClosed()
 		}
 	}
 }
@@ -104,6 +107,19 @@ func (w *world) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closing = true
+}
+
+// hasClosed notes that a call has returned after which nothing is accepted any more.
+func (w *world) hasClosed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closedAt == 0 {
+		w.closedAt = w.tick()
+	}
+}
+
+func (w *world) mustBeOpen(p *pending) {
+	w.must(w.closedAt == 0 || p.began < w.closedAt, "%s after Close accepts job%d", callNames[p.op], p.job.id)
 }
 
 func (w *world) cancels() {
@@ -124,6 +140,7 @@ func (w *world) submit(p *pending) {
 	w.mustHaveRoom(p, err)
 	w.must(err != nil || !p.late, "Submit accepts a job though its context has ended")
 	if err == nil {
+		w.mustBeOpen(p)
 		p.job.accepted, p.job.acceptedAt = true, w.tick()
 		return
 	}
@@ -149,10 +166,19 @@ func (w *world) refuse(p *pending, err error) {
 		w.must(w.closing, "%s says %v, and nobody has closed", callNames[p.op], err)
 	case errors.Is(err, workerpool.ErrFull):
 		w.must(p.op == callTrySubmit || p.op == callTryDo, "%s says %v", callNames[p.op], err)
+		w.must(p.op != callTryDo || p.inside == nil || !p.inside.running() || w.hasRival(p), "%v, and nobody has the place", err)
 	default:
+		w.must(errors.Is(err, workerpool.ErrNotRun) == !p.op.forResults(), "%s says %v", callNames[p.op], err)
 		w.must(p.op != callTrySubmit && ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx)),
 			"%s says %v, and its context %v", callNames[p.op], err, ended)
 	}
+}
+
+// hasRival reports whether another call from inside the same job overlaps with p.
+func (w *world) hasRival(p *pending) bool {
+	return slices.ContainsFunc(w.calls, func(o *pending) bool {
+		return o != p && o.inside == p.inside && (o.returnedAt == 0 || o.returnedAt > p.began)
+	})
 }
 
 func (w *world) do(p *pending) {
@@ -163,13 +189,15 @@ func (w *world) do(p *pending) {
 	value, err := call(p.ctx, p.job)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ended := p.ctx.Err()
+	ended, notRun := p.ctx.Err(), errors.Is(err, workerpool.ErrNotRun)
 	switch {
-	case isOutcome(err), errors.Is(err, workerpool.ErrNotRun):
+	case isOutcome(err), notRun && strings.Contains(err.Error(), "job not run"):
+		w.mustBeOpen(p)
 		p.job.accepted = true
 		w.judge(p.job, value, err)
-	case ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx)) && !errors.Is(err, workerpool.ErrClosed):
-		p.job.left = true // before it was accepted, or while it ran: that shows later
+	case ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx)) && !errors.Is(err, workerpool.ErrClosed) && !notRun:
+		w.mustBeOpen(p)
+		p.job.accepted, p.job.acceptedAt, p.job.left = true, w.tick(), true // it runs, or is about to
 	default:
 		w.refuse(p, err)
 	}
@@ -243,6 +271,9 @@ func (w *world) wait(p *pending) {
 	err := w.pool.Wait(p.ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.alone && p.late {
+		w.must(w.wasIdle() == (err == nil), "Wait with an ended context says %v: %+v", err, w.last)
+	}
 	if err != nil {
 		w.must(errors.Is(err, context.Cause(p.ctx)) && p.ctx.Err() != nil, "Wait says %v", err)
 		return
@@ -250,14 +281,24 @@ func (w *world) wait(p *pending) {
 	w.mustBeFinished("Wait", p.began)
 }
 
+// wasIdle is for a call with nobody else about.
+func (w *world) wasIdle() bool {
+	return w.last.Accepted == w.last.Completed+w.last.NotRun && w.last.Busy == 0
+}
+
 func (w *world) shutdown(p *pending) {
 	w.close()
 	w.mu.Lock()
+	exact := w.alone && p.late && !w.cancelled && !w.doomed
 	w.doomed = true
 	w.mu.Unlock()
 	err := w.pool.Shutdown(p.ctx)
+	w.hasClosed()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if exact {
+		w.mustCount(err)
+	}
 	if err == nil {
 		w.mustBeFinished("Shutdown", w.clock)
 		return
@@ -268,10 +309,22 @@ func (w *world) shutdown(p *pending) {
 	w.cancelled = true
 }
 
+// mustCount judges a Shutdown that gave up at once with nobody else about: it says what
+// there was.
+func (w *world) mustCount(err error) {
+	w.must(w.wasIdle() == (err == nil), "Shutdown with an ended context says %v: %+v", err, w.last)
+	var e *workerpool.ShutdownError
+	if errors.As(err, &e) {
+		w.must(e.Running == w.last.Busy && e.NotRun == w.last.Queued && e.Unread == w.last.Unread, "%v: %+v", err, w.last)
+	}
+}
+
 func (w *world) stop() {
 	w.close()
 	w.cancels()
-	for _, r := range w.pool.Stop() {
+	unread := w.pool.Stop()
+	w.hasClosed()
+	for _, r := range unread {
 		w.receive(r)
 	}
 	select {

@@ -18,7 +18,7 @@ var (
 	resize = []callOp{callResize, callResize, callResize}
 
 	stay  = []actOp{actGate, actGate, actPatient, actSleep}
-	spawn = []actOp{actSubmit, actSubmit, actTrySubmit, actDo, actDo, actTryDo, actPair, actLeave, actOrphan}
+	spawn = []actOp{actSubmit, actSubmit, actTrySubmit, actDo, actDo, actTryDo, actTrio, actLeave, actOrphan}
 	odd   = []actOp{actClose, actWait, actShutdown}
 )
 
@@ -115,8 +115,8 @@ func (d *drawer) act(depth int) act {
 		a.n = d.upTo(1, 5)
 	case actSubmit, actTrySubmit, actDo, actTryDo, actLeave, actOrphan:
 		children = 1
-	case actPair:
-		children = 2
+	case actTrio:
+		children = 3
 	}
 	if depth == 3 && children > 0 {
 		return act{op: actGate}

@@ -16,12 +16,13 @@ type fate struct {
 	accepted   bool
 	acceptedAt int // on the world's clock
 	refused    bool
-	left       bool // the caller of its Do has left, while it ran or before it was accepted
+	left       bool // the caller of its Do has left while it ran
 	notRun     bool // its outcome says so
 	began      int
 	ended      int
 	received   int    // outcomes
 	outcome    ending // how it has ended
+	timedOut   bool   // and that its time was up
 	away       int    // calls to its pool that it waits in: it doesn't count as running then
 	ctx        context.Context
 	done       chan struct{}
@@ -55,8 +56,11 @@ func (j *job) matches(value int, err error) bool {
 		return false
 	}
 	switch j.outcome {
-	case endFail, endContext:
+	case endFail:
 		return isOwn && own.id == j.id && !isPanic
+	case endContext:
+		// A nested job may find the time of the one around it up.
+		return isOwn && own.id == j.id && !isPanic && (j.parent != nil || errors.Is(err, workerpool.ErrJobTimeout) == j.timedOut)
 	case endPanic:
 		return isPanic && panicked.Value == any(j.id) && len(panicked.Stack) > 0
 	case endPanicError, endGoexitPanic:

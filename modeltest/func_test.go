@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/boundedgo/workerpool"
 )
 
 // fn is the Func of the pool: it does what the plan has for the job.
@@ -21,12 +23,13 @@ func (w *world) fn(ctx context.Context, j *job) (int, error) {
 	}
 	w.mu.Lock()
 	j.outcome = end
+	j.timedOut = end == endContext && context.Cause(ctx) == workerpool.ErrJobTimeout
 	w.mu.Unlock()
 	switch end {
 	case endFail:
 		return 0, &jobError{j.id, errors.New("failed")}
 	case endContext:
-		return 0, &jobError{j.id, context.Cause(ctx)}
+		return 0, &jobError{j.id, ctx.Err()}
 	case endPanic:
 		panic(j.id)
 	case endPanicError:
@@ -107,11 +110,12 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 		w.nest(ctx, callDo, j, a)
 	case actTryDo:
 		w.nest(ctx, callTryDo, j, a)
-	case actPair:
+	case actTrio:
 		w.goAway(j)
 		var wg sync.WaitGroup
 		wg.Go(func() { w.submitChild(ctx, callDo, j, a.jobs[0], a.patience) })
 		wg.Go(func() { w.submitChild(ctx, callSubmit, j, a.jobs[1], 0) })
+		wg.Go(func() { w.submitChild(ctx, callTryDo, j, a.jobs[2], 0) })
 		wg.Wait()
 		w.comeBack(j)
 	case actLeave:
@@ -128,11 +132,13 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 	case actClose:
 		w.close()
 		w.pool.Close()
+		w.hasClosed()
 	case actWait:
 		w.mustRefuse("Wait", w.pool.Wait(ctx))
 	case actShutdown:
 		w.close()
 		w.mustRefuse("Shutdown", w.pool.Shutdown(ctx))
+		w.hasClosed()
 	}
 }
 

@@ -54,9 +54,8 @@ func (o operation) step(s poolState, workers, buffer int) (bool, poolState) {
 		case errors.Is(o.err, workerpool.ErrClosed):
 			return s.closed, s
 		}
-		room := inside < buffer+workers+buffer
 		s.accepted |= bit
-		return room, s
+		return inside < buffer+workers+buffer, s
 	case "close":
 		s.closed = true
 		return true, s

@@ -62,7 +62,7 @@ const (
 	actTrySubmit              //
 	actDo                     //
 	actTryDo                  //
-	actPair                   // two of its goroutines call Do and Submit at once
+	actTrio                   // three of its goroutines call Do, Submit and TryDo at once
 	actLeave                  // leaves a goroutine behind that calls Do
 	actOrphan                 // leaves a goroutine behind that calls Do when the job has ended
 	actResize                 // to n
@@ -72,7 +72,7 @@ const (
 )
 
 var actNames = [...]string{
-	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "pair", "leave", "orphan",
+	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "trio", "leave", "orphan",
 	"Resize", "Close", "Wait", "Shutdown",
 }
 

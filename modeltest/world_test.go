@@ -40,6 +40,7 @@ type world struct {
 	closing   bool // something has closed the pool, or is about to
 	cancelled bool // something has cancelled it, or is about to
 	doomed    bool // a Shutdown may cancel it at any time
+	closedAt  int  // when a call that closes the pool had returned, on the clock
 	closed    bool // somebody has seen Results closed
 	over      bool // it was cancelled in an earlier round: nothing begins any more
 
@@ -50,14 +51,15 @@ type world struct {
 
 // pending is a call that has begun.
 type pending struct {
-	op       callOp
-	job      *job
-	inside   *job // the job that calls, if one does
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	began    int  // on the world's clock
-	late     bool // its context had ended before
-	returned bool
+	op         callOp
+	job        *job
+	inside     *job // the job that calls, if one does
+	ctx        context.Context
+	cancel     context.CancelCauseFunc
+	began      int  // on the world's clock
+	late       bool // its context had ended before
+	returned   bool
+	returnedAt int
 }
 
 var (
@@ -193,12 +195,6 @@ func (w *world) check() {
 // checkJobs returns how many jobs run, and in how many places.
 func (w *world) checkJobs() (running, places int) {
 	for _, j := range w.jobs {
-		if j.left && !j.accepted && !j.refused { // now it shows whether it was accepted
-			j.accepted, j.refused = j.began > 0, j.began == 0
-			if j.refused {
-				w.rejected++
-			}
-		}
 		if j.running() {
 			running++
 			if !j.borrows() {
