@@ -40,7 +40,7 @@ test-386: ## test every module as a 32-bit program, without the race detector, w
 	@export GOARCH=386; $(EACH) go test -shuffle=on ./... $(DONE)
 
 stress: ## run the root module's tests COUNT times (default 100)
-	go test -race -shuffle=on -failfast -timeout=1h -count=$(COUNT) ./...
+	go test -race -shuffle=on -failfast -timeout=5h -count=$(COUNT) ./...
 
 model: ## test the pool against the model: MODEL_CHECKS plans (default 50000), and a hundredth of that in histories
 	cd modeltest && go test -timeout=0 -model.plans=$(MODEL_CHECKS) \
@@ -51,7 +51,7 @@ leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and lat
 		go test -tags=leaks -run=TestLeak -v .
 
 mutants: ## break the pool on purpose, in many ways, and see which tests notice; takes half an hour
-	go run -C mutants . > docs/mutants.md; status=$$?; cat docs/mutants.md; exit $$status
+	go run -C mutants . -report=docs/mutants.md
 
 fuzz: ## run each fuzz test of every module for FUZZTIME (default 1m)
 	@$(EACH) "$$root/scripts/fuzz.sh" $(FUZZTIME) $(DONE)

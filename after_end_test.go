@@ -148,3 +148,31 @@ func TestStress_ClosedIsClosedForEveryCall(t *testing.T) {
 		}
 	}
 }
+
+// Nor is anybody told that a pool is idle which was so before he asked. The lock that
+// those who ask share is kept busy, so that what they have seen is old.
+func TestStress_WaitIsNotToldOfBefore(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	gate := make(chan struct{})
+	p := newPoolOf(t, gated(new(gauge), gate), sized(256, 4)...)
+	defer p.Stop()
+	defer close(gate)
+	defer hammer(2, func() { p.Stats(); runtime.Gosched() })()
+	defer hammer(4, func() { _ = p.Wait(ended); runtime.Gosched() })()
+	for range rounds(t, 300) {
+		require.NoError(t, p.Submit(t.Context(), 1))
+		ctx, cancel := context.WithCancel(t.Context())
+		waiting := make(chan error, 1)
+		go func() { waiting <- p.Wait(ctx) }()
+		for range 10 {
+			runtime.Gosched()
+		}
+		cancel()
+		require.ErrorIs(t, <-waiting, context.Canceled)
+		gate <- struct{}{}
+		<-p.Results()
+		require.NoError(t, p.Wait(t.Context()))
+	}
+}

@@ -102,8 +102,8 @@
 //     job calls A. (Two such chains that enter from opposite ends can wait for each
 //     other, as two locks taken in opposite orders do: let pools call in one
 //     direction, or bound the calls by a deadline.) After Func has returned, calls
-//     with its context wait for a place like any other. (Whether it is cancelled then
-//     is not promised.)
+//     with its context wait for a place like any other; one that was waiting its turn
+//     then waits for it first. (Whether that context is cancelled is not promised.)
 //   - G11 Nothing kept. Once a Result is delivered the pool holds no reference to the
 //     job or its value.
 //   - G12 Testable. A pool works inside a bubble of testing/synctest, in one bubble

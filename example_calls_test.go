@@ -222,7 +222,7 @@ func ExampleWithName() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
 	defer cancel()
 	for n := range 1000 {
 		if err := pool.Submit(ctx, n); err != nil {

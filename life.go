@@ -22,7 +22,8 @@ func (p *Pool[T, R]) Close() {
 // called again and again.
 //
 // As for Submit, somebody has to read Results once it is full. Wait given the
-// context of a job of this pool would wait for that job: it returns an error.
+// context of a job of this pool would wait for that job: it returns an error, as for a
+// nil ctx.
 func (p *Pool[T, R]) Wait(ctx context.Context) error { return p.wait(ctx, "Wait") }
 
 func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
@@ -52,7 +53,7 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 //
 // As for Submit, somebody has to read Results once it is full. Shutdown given
 // the context of a job of this pool would wait for that job: it closes the intake,
-// does not wait, and returns an error.
+// does not wait, and returns an error. With a nil ctx it does nothing but that.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	if ctx != nil {
 		p.Close()
@@ -114,7 +115,8 @@ func closedBefore(first, second <-chan struct{}) bool {
 // cancel the context of the pool.
 //
 // When Stop has returned, nothing of the pool is left: no goroutine, no timer, no
-// entry in the context given to WithContext.
+// entry in the context given to WithContext. (A log handler that takes its time over a
+// panic whose caller had left, see [Pool.Do], may still do so.)
 func (p *Pool[T, R]) Stop() []Result[T, R] {
 	if p.ctx == nil { // the zero Pool
 		return nil

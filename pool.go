@@ -146,8 +146,8 @@ func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
 //
 // The errors: the cause of ctx when ctx has ended, even if there is a place, or
 // ends first; it says what it waited for. [ErrClosed] after Close, which also ends
-// a wait that has begun, wrapping the cause when the pool was cancelled. With an
-// error the job is not accepted and never runs.
+// a wait that has begun, wrapping the cause when the pool was cancelled. One that says
+// so when ctx is nil. With an error the job is not accepted and never runs.
 //
 // Submit from inside a job, with the job's context, never waits for a place: when
 // the queue is full the new job runs in the place of the one that submits it. Submit
@@ -197,8 +197,8 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 // dropped when it comes, save that a panic is logged, by [slog.Error].
 //
 // The errors beside the job's own: the cause of ctx, with [ErrNotRun] unless Func has
-// begun; [ErrClosed] as for Submit; and ErrNotRun with the cause when the pool was
-// cancelled before the job's turn came.
+// begun; [ErrClosed], or that of a nil ctx, as for Submit; and ErrNotRun with the cause
+// when the pool was cancelled before the job's turn came.
 //
 // Do from inside a job, with the job's context, runs the new job in the place of
 // the one that calls it, ahead of the queue. It then returns when Func has, since

@@ -114,33 +114,30 @@ func TestG01_OneJobAgainAndAgain(t *testing.T) {
 
 // A wait that ends by time does not end before it (awaitTermination's tests of JSR 166).
 func TestG04_TimeoutsAreNotEarly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		gate := make(chan struct{})
-		p := newPoolOf(t, gated(new(gauge), gate), sized(1, 1)...)
-		require.NoError(t, p.Submit(t.Context(), 0))
-		synctest.Wait()
-		require.NoError(t, p.Submit(t.Context(), 1))
-		waits := map[string]func(ctx context.Context) error{
-			"Submit":   func(ctx context.Context) error { return p.Submit(ctx, 2) },
-			"Do":       func(ctx context.Context) error { _, err := p.Do(ctx, 2); return err },
-			"Wait":     p.Wait,
-			"Shutdown": p.Shutdown, // after the others
+	waits := map[string]func(p *workerpool.Pool[int, int], ctx context.Context) error{
+		"Submit":   func(p *workerpool.Pool[int, int], ctx context.Context) error { return p.Submit(ctx, 2) },
+		"Do":       func(p *workerpool.Pool[int, int], ctx context.Context) error { _, err := p.Do(ctx, 2); return err },
+		"Wait":     (*workerpool.Pool[int, int]).Wait,
+		"Shutdown": (*workerpool.Pool[int, int]).Shutdown,
+	}
+	for name, wait := range waits {
+		for _, d := range []time.Duration{-time.Second, 0, time.Nanosecond, time.Hour} {
+			t.Run(fmt.Sprintf("%s within %v", name, d), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					gate := make(chan struct{})
+					p := newPoolOf(t, gated(new(gauge), gate), sized(1, 1)...)
+					require.NoError(t, p.Submit(t.Context(), 0))
+					synctest.Wait()
+					require.NoError(t, p.Submit(t.Context(), 1))
+					ctx, cancel := context.WithTimeout(t.Context(), d)
+					defer cancel()
+					begun := time.Now()
+					assert.ErrorIs(t, wait(p, ctx), context.DeadlineExceeded)
+					assert.Equal(t, max(0, d), time.Since(begun))
+					close(gate)
+					p.Stop()
+				})
+			})
 		}
-		for _, name := range []string{"Submit", "Do", "Wait", "Shutdown"} {
-			for _, d := range []time.Duration{-time.Second, 0, time.Nanosecond, time.Hour} {
-				ctx, cancel := context.WithTimeout(t.Context(), d)
-				begun := time.Now()
-				err := waits[name](ctx)
-				cancel()
-				what := fmt.Sprintf("%s within %v", name, d)
-				if name == "Shutdown" && d >= 0 { // the first has ended the pool
-					continue
-				}
-				assert.ErrorIs(t, err, context.DeadlineExceeded, what)
-				assert.Equal(t, max(0, d), time.Since(begun), what)
-			}
-		}
-		close(gate)
-		p.Stop()
-	})
+	}
 }

@@ -9,7 +9,9 @@ package workerpool
 // moves all of it is exact, and in an idle pool Accepted = Completed + NotRun.
 //
 // A job that waits for another in its place (guarantee G10) is not in Busy; the other
-// one is.
+// one is. A job on its way from the queue to its worker is in neither Queued nor Busy,
+// and so is one that has to wait there because the pool has shrunk: to learn that
+// everything is finished, [Pool.Wait].
 type Stats struct {
 	Name string // of WithName
 

@@ -14,5 +14,6 @@
 //   - TestLinear has the same judged by a checker for linearizability.
 //   - TestLeak looks with the runtime's own leak detector (GOEXPERIMENT=goroutineleakprofile).
 //
-// All of them say how to run a failure again.
+// A failure of the first three can be run again, and says how. Of the others what has
+// happened is shown: the schedule, which nothing brings back, is all there is to them.
 package modeltest

@@ -98,6 +98,9 @@ func (k kind) run(ctx context.Context, dir string, limit time.Duration) (string,
 		return "", context.Cause(ctx)
 	}
 	failed, ran := firstFailure(bytes.NewReader(out))
+	if bytes.Contains(out, []byte("panic: test timed out after")) {
+		failed += " (hangs)"
+	}
 	var exit *exec.ExitError
 	switch {
 	case err == nil && ran > 0:
@@ -116,6 +119,7 @@ func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.WaitDelay = 10 * time.Second // a test that is still running has what the command writes to
 	return cmd
 }
 

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -31,14 +32,15 @@ func main() {
 	root := flag.String("root", "..", "the `directory` of the library")
 	only := flag.String("only", "", "break only what `regexp` matches the name of")
 	jobs := flag.Int("jobs", 2, "how many to test at once")
+	out := flag.String("report", "", "write the table into `file` too, by its path in the library, if all went well")
 	flag.Parse()
-	if err := run(ctx, *root, *only, *jobs); err != nil {
+	if err := run(ctx, *root, *only, *jobs, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, root, only string, jobs int) error {
+func run(ctx context.Context, root, only string, jobs int, out string) error {
 	mutants, err := readMutants(filepath.Join(root, "mutants", "patches"), only)
 	if err != nil {
 		return err
@@ -48,7 +50,15 @@ func run(ctx context.Context, root, only string, jobs int) error {
 		return err
 	}
 	verdicts, err := examineAll(ctx, e, mutants, jobs)
-	return errors.Join(err, report(os.Stdout, verdicts))
+	var table bytes.Buffer
+	err = errors.Join(err, report(&table, verdicts))
+	if _, werr := os.Stdout.Write(table.Bytes()); werr != nil {
+		return werr
+	}
+	if err != nil || out == "" {
+		return err
+	}
+	return os.WriteFile(filepath.Join(root, out), table.Bytes(), 0o644)
 }
 
 // examineAll examines the mutants on a pool, and shows on standard error how it gets on.
