@@ -135,8 +135,18 @@ func TestStress_ClosedIsClosedForEveryCall(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for name, call := range calls {
 		for first, other := range calls {
-			for range rounds(t, 100) {
-				p := newPoolOf(t, echo, sized(1, 16)...)
+			for range rounds(t, 10) {
+				ready := make(chan struct{})
+				p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+					if n == 0 {
+						slowToCancel(ctx)
+						close(ready)
+						<-ctx.Done()
+					}
+					return n, nil
+				}, sized(2, 16)...)
+				require.NoError(t, p.Submit(t.Context(), 0))
+				<-ready
 				var stopping sync.WaitGroup
 				stopping.Go(func() { p.Stop() })
 				for !errors.Is(other(p), workerpool.ErrClosed) {

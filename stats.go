@@ -5,8 +5,9 @@ package workerpool
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
 // say more than has happened (Accepted may be ahead by calls that are about to be
-// refused), and Busy at most counts a worker that is between two jobs. Once nothing
-// moves all of it is exact, and in an idle pool Accepted = Completed + NotRun.
+// refused), Panicked <= Failed <= Completed, Completed + NotRun <= Accepted, and Busy at
+// most counts a worker that is between two jobs. Once nothing moves all of it is exact,
+// and in an idle pool Accepted = Completed + NotRun.
 //
 // A job that waits for another in its place (guarantee G10) is not in Busy; the other
 // one is. A job on its way from the queue to its worker is in neither Queued nor Busy,
@@ -48,7 +49,9 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Rejected = p.rejected.Load()
 	waiting := uint64(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
 	entered := p.ledger.entered()
-	s.Accepted = entered - min(entered, waiting)
+	// A submitter who has sent a job still counts as waiting until it runs again, though
+	// the job may be finished by then.
+	s.Accepted = max(entered-min(entered, waiting), s.Completed+s.NotRun)
 	return s
 }
 

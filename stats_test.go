@@ -29,17 +29,19 @@ func TestStress_BusyWhileOthersComeAndGo(t *testing.T) {
 	}
 }
 
-// The parts of Completed never exceed it.
+// The parts of Completed never exceed it. Of many places some are read while a job ends
+// there.
 func TestStress_PartsOfStatsNeverExceedTheWhole(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	p := newPoolOf(t, func(context.Context, int) (int, error) { panic("always") }, sized(2, 4)...)
+	p := newPoolOf(t, func(context.Context, int) (int, error) { panic(errOwn) }, sized(4, 1024)...)
 	defer p.Stop()
-	defer hammer(2, func() { _, _ = p.Do(context.Background(), 1) })()
-	for range rounds(t, 20000) {
+	go readAll(p)
+	defer hammer(1, func() { _ = p.Submit(context.Background(), 1) })()
+	for range rounds(t, 200000) {
 		s := p.Stats()
-		require.LessOrEqual(t, s.Panicked, s.Failed)
-		require.LessOrEqual(t, s.Failed, s.Completed)
-		require.LessOrEqual(t, s.Completed, s.Accepted)
+		if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
+			t.Fatalf("%+v", s)
+		}
 	}
 }
 
