@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -32,16 +33,28 @@ func TestStress_BusyWhileOthersComeAndGo(t *testing.T) {
 // The parts of Completed never exceed it. Of many places some are read while a job ends
 // there.
 func TestStress_PartsOfStatsNeverExceedTheWhole(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	p := newPoolOf(t, func(context.Context, int) (int, error) { panic(errOwn) }, sized(4, 1024)...)
-	defer p.Stop()
-	go readAll(p)
-	defer hammer(1, func() { _ = p.Submit(context.Background(), 1) })()
-	for range rounds(t, 200000) {
-		s := p.Stats()
-		if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
-			t.Fatalf("%+v", s)
-		}
+	fails := func(context.Context, int) (int, error) { return 0, errOwn }
+	for name, c := range map[string]struct {
+		fn   workerpool.Func[int, int]
+		more []workerpool.Option
+	}{
+		"errors":       {fails, nil},
+		"within bound": {fails, []workerpool.Option{workerpool.WithJobTimeout(time.Hour)}},
+		"panics":       {func(context.Context, int) (int, error) { panic(errOwn) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Cleanup(func() { goleak.VerifyNone(t) })
+			p := newPoolOf(t, c.fn, sized(4, 1024, c.more...)...)
+			defer p.Stop()
+			go readAll(p)
+			defer hammer(2, func() { _ = p.Submit(context.Background(), 1) })()
+			for range rounds(t, 200000) {
+				s := p.Stats()
+				if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
+					t.Fatalf("%+v", s)
+				}
+			}
+		})
 	}
 }
 
