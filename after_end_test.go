@@ -135,7 +135,7 @@ func TestStress_ClosedIsClosedForEveryCall(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for name, call := range calls {
 		for first, other := range calls {
-			for range rounds(t, 10) {
+			for range rounds(t, 4) {
 				ready := make(chan struct{})
 				p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
 					if n == 0 {

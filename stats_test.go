@@ -48,7 +48,7 @@ func TestStress_PartsOfStatsNeverExceedTheWhole(t *testing.T) {
 			defer p.Stop()
 			go readAll(p)
 			defer hammer(2, func() { _ = p.Submit(context.Background(), 1) })()
-			for range rounds(t, 200000) {
+			for range rounds(t, 100000) {
 				s := p.Stats()
 				if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
 					t.Fatalf("%+v", s)
