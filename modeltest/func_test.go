@@ -23,7 +23,7 @@ func (w *world) fn(ctx context.Context, j *job) (int, error) {
 	}
 	w.mu.Lock()
 	j.outcome = end
-	j.timedOut = end == endContext && context.Cause(ctx) == workerpool.ErrJobTimeout
+	j.timedOut = end == endContext && errors.Is(context.Cause(ctx), workerpool.ErrJobTimeout)
 	w.mu.Unlock()
 	switch end {
 	case endFail:
