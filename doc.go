@@ -58,7 +58,9 @@
 //     cancelled before it ran. Delivered results plus those that Stop returns are
 //     the accepted jobs. A job is accepted when Submit or TrySubmit returned nil for
 //     it, or when Do or TryDo returned anything but a refusal. (The outcome of a Do
-//     whose caller has left counts as delivered.)
+//     whose caller has left counts as delivered. Whether a Do that says ErrNotRun was
+//     refused because its context ended, or accepted and taken back, makes no difference
+//     but in Stats.)
 //   - G2 Bound. No more than Workers calls of Func run at once, over all callers
 //     together. A Func that waits inside a call to its own pool lends its place to
 //     the job it waits for, and does not count meanwhile. (If Func goes on working
@@ -91,7 +93,8 @@
 //     or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
 //     pool of one worker they run in it. A job that runs in the place of its submitter
-//     (G10) overtakes.
+//     (G10) overtakes, and jobs that are taken while Resize makes a pool one of one
+//     worker may change places.
 //   - G9 Memory model. Submit happens before the call of Func for that job, and the
 //     return of Func before its Result is received.
 //   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it

@@ -235,6 +235,27 @@ func TestG06_TimeoutOfAnotherPool(t *testing.T) {
 	})
 }
 
+// A job that cleans up after its own time was up may outlast the time of the job around it.
+func TestG06_TimeoutBeforeThatOfAnotherPool(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		outer := newPoolOf(t, runJob, sized(1, 4, workerpool.WithJobTimeout(2*time.Second))...)
+		defer outer.Stop()
+		_, err := outer.Do(t.Context(), func(ctx context.Context) (int, error) {
+			inner := newPoolOf(t, runJob, sized(1, 4, workerpool.WithContext(ctx), workerpool.WithJobTimeout(time.Second))...)
+			assert.NoError(t, inner.TrySubmit(func(ctx context.Context) (int, error) {
+				<-ctx.Done()
+				time.Sleep(2 * time.Second)
+				return 0, ctx.Err()
+			}))
+			r := <-inner.Results()
+			assert.ErrorIs(t, r.Err, workerpool.ErrJobTimeout)
+			inner.Stop()
+			return 0, nil
+		})
+		assert.NoError(t, err)
+	})
+}
+
 func TestG04_ShutdownErrorCountsTheQueueOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})

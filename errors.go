@@ -109,10 +109,12 @@ func (e *ShutdownError) Unwrap() error { return e.Err }
 
 // shutdownError takes the numbers down; ctx is the context whose end is to blame.
 func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
-	l := p.load()
+	p.mu.Lock()
+	l, held := p.load(), p.held // with mu held, so that no worker leaves meanwhile
+	p.mu.Unlock()
 	return &ShutdownError{
 		Running: l.running,
-		NotRun:  int(p.refused.Load()) + l.waiting,
+		NotRun:  int(p.refused.Load()) + l.waiting + held,
 		Unread:  l.unread,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}

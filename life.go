@@ -194,11 +194,12 @@ func (p *Pool[T, R]) sweep() {
 // that would take another atomic operation for each job.
 func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
 	for len(p.results) == cap(p.results) {
+		p.kept.Add(1) // before the worker goes on, which may be the last thing that Shutdown waits for
 		select {
 		case r := <-p.results:
 			taken = append(taken, r)
-			p.kept.Add(1)
 		default: // no room, since there never is any, and nobody waits
+			p.kept.Add(-1)
 			return taken
 		}
 	}
@@ -239,12 +240,22 @@ func (p *Pool[T, R]) settle() {
 	if !idle {
 		return
 	}
-	if !open && p.jobs != nil && p.jobsClosed.CompareAndSwap(false, true) {
-		p.completed.Store(p.ctx.Err() == nil)
-		close(p.jobs)
+	if !open && p.jobs != nil {
+		p.complete()
 	}
 	if p.watched.Load() {
 		p.tellWaiters()
+	}
+}
+
+// complete closes the jobs channel. That everything has run is noted by whoever sees it,
+// before he tells anybody, and not only by the one who closes.
+func (p *Pool[T, R]) complete() {
+	if p.ctx.Err() == nil {
+		p.completed.Store(true)
+	}
+	if p.jobsClosed.CompareAndSwap(false, true) {
+		close(p.jobs)
 	}
 }
 

@@ -218,8 +218,8 @@ func (p *Pool[T, R]) TryDo(ctx context.Context, job T) (R, error) {
 }
 
 // Results returns the channel on which the outcome of every job given to Submit or
-// TrySubmit comes, once each, as the jobs finish and so in no certain order. It is
-// always the same channel, and any number of goroutines may read it.
+// TrySubmit comes, once each, as the jobs finish and so in no certain order. Any
+// number of goroutines may read it.
 //
 // It is closed after Close, Shutdown, Stop or a cancellation, when every worker
 // has left and every result was read or is on it. So a range over it that ends has
@@ -241,10 +241,11 @@ func (p *Pool[T, R]) Results() <-chan Result[T, R] {
 // mayStart returns why a call with ctx is over before it has begun, wrapping what else
 // is given.
 func (p *Pool[T, R]) mayStart(ctx context.Context, op string, wraps ...error) error {
-	if ctx == nil {
+	switch {
+	case ctx == nil:
+		p.rejected.Add(1)
 		return newError(p.name, nil, "%s: context must not be nil", op)
-	}
-	if ctx.Err() != nil {
+	case ctx.Err() != nil:
 		p.rejected.Add(1)
 		return p.contextError(ctx, op, wraps...)
 	}
@@ -282,13 +283,20 @@ func (p *Pool[T, R]) refuseEntered(op string) error {
 
 // tryEnter is enter for a caller that will not wait for a place. A pool under
 // overload refuses all the time, so it looks whether the queue is full before it
-// writes where submitters and Stats count.
+// writes where submitters and Stats count, and where Wait looks for the balance.
 func (p *Pool[T, R]) tryEnter(op string) error {
-	if n := cap(p.jobs); n > 0 && len(p.jobs) == n && p.accepting() {
+	if p.seemsFull() && p.accepting() {
 		p.rejected.Add(1)
 		return p.fullError(op)
 	}
 	return p.enter(op)
+}
+
+// seemsFull reports whether there is no place in the queue, or for lack of a queue no
+// worker that waits for a job.
+func (p *Pool[T, R]) seemsFull() bool {
+	n := cap(p.jobs)
+	return len(p.jobs) == n && (n > 0 || p.ledger.idle.Load() <= 0)
 }
 
 // takeBack takes back what enter entered.

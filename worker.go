@@ -202,6 +202,9 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 		}
 		if !c.begin() {
 			p.notRun.Add(1)
+			if p.ctx.Err() != nil { // its caller has seen that before this worker
+				p.refused.Add(1)
+			}
 			w.finished++
 			return nil, false
 		}
@@ -229,15 +232,22 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	defer cancel()
 	value, err := p.fn(ctx, job)
 	// It is the context that tells whether the time was up: that of this attempt,
-	// and not one further out. An error that looks like it may be of a deadline of
+	// and not one further out, whose time may be up by now too. An error that looks like it may be of a deadline of
 	// the job's own. Some, net/http among them, return the cause of a context
 	// instead of its error: ErrJobTimeout is DeadlineExceeded too.
 	//nolint:errorlint // the very one: what wraps it is somebody else's
-	timedOut := context.Cause(ctx) == ErrJobTimeout && context.Cause(parent) != ErrJobTimeout
+	timedOut := context.Cause(ctx) == ErrJobTimeout && (context.Cause(parent) != ErrJobTimeout || endsBefore(ctx, parent))
 	if timedOut && errors.Is(err, context.DeadlineExceeded) {
 		err = newError(p.name, append(contextErrors(ctx), err), "job timed out after %v: %v", p.jobTimeout, err)
 	}
 	return value, err
+}
+
+// endsBefore reports whether the deadline of ctx is before that of its parent.
+func endsBefore(ctx, parent context.Context) bool {
+	own, _ := ctx.Deadline()
+	outer, ok := parent.Deadline()
+	return !ok || own.Before(outer)
 }
 
 // conclude finishes the job whose Func did not return, but panicked, or else exited.
@@ -294,14 +304,15 @@ func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
 // sendResult puts r on Results, or after the cancellation into the hands of sweep,
 // whichever has room first.
 //
-// Before the cancellation it waits for room on Results and for nothing else: a
-// select, or only a look whether there is room, makes a job a tenth dearer. A worker
-// that waits so when the cancellation comes is freed by sweep.
+// The loop sends by itself as long as there is no alert, and waits for room on Results
+// and for nothing else: a select, or only a look whether there is room, makes a job a
+// tenth dearer. A worker that waits so when the cancellation comes is freed by sweep.
 func (w *worker[T, R]) sendResult(r Result[T, R]) {
 	p := w.pool
-	if p.ctx.Err() == nil {
-		p.results <- r
+	select {
+	case p.results <- r:
 		return
+	default:
 	}
 	select {
 	case p.results <- r:
