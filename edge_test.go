@@ -256,6 +256,23 @@ func TestG06_TimeoutBeforeThatOfAnotherPool(t *testing.T) {
 	})
 }
 
+// The workers of a pool that is bound to no context wait for room on Results and for
+// nothing else, until a late Shutdown cancels it.
+func TestG05_ALateShutdownFreesTheWorkers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(3, 1)...)
+		defer p.Stop()
+		submitAll(t, p, upTo(5))
+		synctest.Wait()
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.Error(t, p.Shutdown(ended))
+		synctest.Wait()
+		assert.Zero(t, p.Stats().Busy, "nobody reads, and yet")
+		assert.NoError(t, p.Wait(ended))
+	})
+}
+
 func TestG04_ShutdownErrorCountsTheQueueOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		gate := make(chan struct{})
