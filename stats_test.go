@@ -2,10 +2,6 @@ package workerpool_test
 
 import (
 	"context"
-	"errors"
-	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -117,89 +113,4 @@ func TestStats_EveryRefusedCallIsRejected(t *testing.T) {
 		assert.EqualValues(t, 8, s.Rejected)
 		assert.EqualValues(t, 3, s.Accepted)
 	})
-}
-
-// Nobody has a job in a pool that never had one, though its workers leave while Shutdown
-// counts those who do.
-func TestStress_ShutdownOfAPoolWithoutJobs(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for range rounds(t, 1000) {
-		ctx, cancel := context.WithCancel(t.Context())
-		p := newPoolOf(t, noop, sized(256, 4, workerpool.WithContext(ctx))...)
-		cancel()
-		for range 100 {
-			var e *workerpool.ShutdownError
-			require.ErrorAs(t, p.Shutdown(t.Context()), &e)
-			require.Zero(t, e.Running, "%v", e)
-		}
-		p.Stop()
-	}
-}
-
-// Every job of a Do that the cancellation keeps from running is one in ShutdownError.
-func TestStress_ShutdownCountsTheJobsOfDo(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for n := range rounds(t, 20000) {
-		ctx, cancel := context.WithCancel(t.Context())
-		p := newPoolOf(t, noop, sized(2, 16, workerpool.WithContext(ctx))...)
-		var notRun atomic.Int64
-		var callers sync.WaitGroup
-		for range 16 {
-			callers.Go(func() {
-				if _, err := p.Do(context.Background(), 1); errors.Is(err, workerpool.ErrNotRun) {
-					notRun.Add(1)
-				}
-			})
-		}
-		for range n % 24 {
-			runtime.Gosched()
-		}
-		cancel()
-		callers.Wait()
-		var e *workerpool.ShutdownError
-		if err := p.Shutdown(context.Background()); errors.As(err, &e) {
-			require.EqualValues(t, notRun.Load(), e.NotRun, "%v", err)
-			require.Zero(t, e.Running, "%v", err)
-		}
-		require.EqualValues(t, notRun.Load(), p.Stats().NotRun)
-		p.Stop()
-	}
-}
-
-// Whoever is refused for lack of a place does not stand in the way of those who wait for
-// the pool to be idle, which a pool of one worker is after each job.
-func TestStress_WaitBesideRefusedCalls(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for name, call := range map[string]func(*workerpool.Pool[int, int]){
-		"TrySubmit": func(p *workerpool.Pool[int, int]) { _ = p.TrySubmit(1) },
-		"TryDo":     func(p *workerpool.Pool[int, int]) { _, _ = p.TryDo(context.Background(), 1) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := newPoolOf(t, func(context.Context, int) (int, error) { time.Sleep(time.Millisecond); return 0, nil }, sized(1, 0)...)
-			defer p.Stop()
-			go readAll(p)
-			defer hammer(10, func() { call(p) })()
-			within(t, func() { require.NoError(t, p.Wait(context.Background())) }, "Wait")
-		})
-	}
-}
-
-// After a cancellation nobody needs a reader for Shutdown to return.
-func TestStress_ShutdownAfterCancelNeedsNoReader(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for _, buffer := range []int{0, 1, 4} {
-		for n := range rounds(t, 5000) {
-			ctx, cancel := context.WithCancel(t.Context())
-			p := newPoolOf(t, noop, sized(4, buffer, workerpool.WithContext(ctx))...)
-			for range 4 {
-				_ = p.TrySubmit(1)
-			}
-			for range n % 8 {
-				runtime.Gosched()
-			}
-			cancel()
-			within(t, func() { _ = p.Shutdown(context.Background()) }, "Shutdown")
-			p.Stop()
-		}
-	}
 }

@@ -232,9 +232,9 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	defer cancel()
 	value, err := p.fn(ctx, job)
 	// It is the context that tells whether the time was up: that of this attempt,
-	// and not one further out, whose time may be up by now too. An error that looks like it may be of a deadline of
-	// the job's own. Some, net/http among them, return the cause of a context
-	// instead of its error: ErrJobTimeout is DeadlineExceeded too.
+	// and not one further out, whose time may be up by now too. An error that looks
+	// like it may be of a deadline of the job's own. Some, net/http among them, return
+	// the cause of a context instead of its error: ErrJobTimeout is DeadlineExceeded too.
 	//nolint:errorlint // the very one: what wraps it is somebody else's
 	timedOut := context.Cause(ctx) == ErrJobTimeout && (context.Cause(parent) != ErrJobTimeout || endsBefore(ctx, parent))
 	if timedOut && errors.Is(err, context.DeadlineExceeded) {
@@ -309,7 +309,7 @@ func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
 // tenth dearer. A worker that waits so when the cancellation comes is freed by sweep.
 func (w *worker[T, R]) sendResult(r Result[T, R]) {
 	p := w.pool
-	select {
+	select { // a select of several channels locks them all
 	case p.results <- r:
 		return
 	default:
