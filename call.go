@@ -15,6 +15,8 @@ type call[T, R any] struct {
 	job    T             // until it begins or is taken back
 	result Result[T, R]  // from when done is closed until it is taken
 	done   chan struct{} // closed when the job is finished
+
+	bulk *bulk[T, R] // it is a ticket of this one
 }
 
 // The states of a call. Exactly one side wins each step: the pool begins or refuses
@@ -144,10 +146,14 @@ func (c *call[T, R]) takeResult() Result[T, R] {
 // handOver gives the result to the caller of c. A panic that he is no longer there
 // to receive is logged: it must not vanish.
 func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
-	if c.finish(r) {
-		return
+	if !c.finish(r) {
+		p.logLost(r.Err)
 	}
-	if err, ok := r.Err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
+}
+
+// logLost logs the outcome of a job that nobody is there to receive, if it is a panic.
+func (p *Pool[T, R]) logLost(err error) {
+	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
 		go logPanic(p.name, err) // on a goroutine of its own: a log handler may do what a Func may
 	}
 }

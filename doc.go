@@ -26,9 +26,32 @@
 // ctx is there twice: [WithContext] is for the jobs, and Submit's is for the
 // submitter, who may have to wait for a place.
 //
-// There are two ways to a result. [Pool.Submit] queues a job, and its [Result] comes
+// There are three ways to a result. [Pool.Submit] queues a job, and its [Result] comes
 // on [Pool.Results], for whoever reads that. [Pool.Do] runs a job and returns its
-// outcome to the one who called it; that is for handlers which share a pool.
+// outcome to the one who called it; that is for handlers which share a pool. And where
+// the jobs are a slice or a sequence, one call runs them all:
+//
+//	pages, err := workerpool.Map(ctx, urls, fetch, workerpool.WithWorkers(8))
+//
+// # Many jobs at once
+//
+// [Map] returns the values in the order of the jobs, and ends with the first error;
+// [ForEach] is Map without values. [Collect] goes on after errors, and returns a Result
+// for each job. [Stream] is for jobs that come one by one from a sequence, which may be
+// endless: its results come in the order of the jobs, and [StreamUnordered] has them as
+// they are ready. Each is there as a function, with a pool of its own for as long as it
+// lasts, and but for ForEach as a method of a [Pool] that is shared with others.
+//
+// On a shared pool all callers together stay within its workers, and take turns: after
+// some 20 µs, or one job where that takes longer, a worker goes on with whatever has
+// waited longest in the queue. So a small call is not starved by a huge one.
+//
+// Jobs that turn out to be short are run several in a row, by one worker, in chunks that
+// take some 20 µs: so a job that does next to nothing costs a few ns. The first jobs are
+// run one by one, and so are those that take longer. Where a long job is in a chunk of
+// short ones, what is behind it in the chunk waits for that one job, and then goes to
+// other workers. This asks one thing of the jobs: those of one call must not wait for each
+// other, nor for what becomes of the results of others, since they may be in one chunk.
 //
 // # Choosing the numbers
 //
@@ -53,62 +76,69 @@
 //
 // Each has tests whose names bear its number.
 //
-//   - G1 One result. Every accepted job has exactly one Result, whatever happens to
-//     it: it returns, fails, panics, calls [runtime.Goexit], times out, or is
-//     cancelled before it ran. Delivered results plus those that Stop returns are
-//     the accepted jobs. A job is accepted when Submit or TrySubmit returned nil for
-//     it, or when Do or TryDo returned anything but a refusal. (The outcome of a Do
-//     whose caller has left counts as delivered. Whether a Do that says ErrNotRun was
-//     refused because its context ended, or accepted and taken back, makes no difference
-//     but in Stats.)
+//   - G1 One result. Every accepted job has exactly one Result, whatever happens to it:
+//     it returns, fails, panics, calls [runtime.Goexit], times out, or is cancelled
+//     before it ran. Delivered results plus those that Stop returns are the accepted
+//     jobs. A job is accepted when Submit or TrySubmit returned nil for it, or when Do
+//     or TryDo returned anything but a refusal. (The outcome of a Do whose caller has
+//     left counts as delivered, and so do those of a Map that has failed, and of a
+//     stream whose range was left. A bulk call accepts a job when it takes it from its
+//     input. Whether a Do that says ErrNotRun was refused because its context ended, or
+//     accepted and taken back, makes no difference but in Stats.)
 //   - G2 Bound. No more than Workers calls of Func run at once, over all callers
-//     together. A Func that waits inside a call to its own pool lends its place to
-//     the job it waits for, and does not count meanwhile. (If Func goes on working
-//     while goroutines of its own wait inside such calls, it works beside the job in
-//     its place: let it wait for them.) Of fewer workers by Resize, those without a
+//     together. A Func that waits inside a call to its own pool lends its place to the
+//     job it waits for, and does not count meanwhile. (If Func goes on working while
+//     goroutines of its own wait inside such calls, it works beside the job in its
+//     place: let it wait for them. Jobs of a bulk call that run one after the other in a
+//     chunk are as one Func in this: a goroutine that one of them leaves behind may have
+//     the place while the next one works.) Of fewer workers by Resize, those without a
 //     job leave at once, the others as their jobs end.
 //   - G3 Backpressure. No more than Buffer jobs wait in the queue, and no more than
 //     Buffer results, with one more in the hand of each worker, for a reader; then
-//     submitters wait. No other buffer grows without bound. (Jobs that nest cost a
-//     waiting goroutine for each level. When the queue is full that may be as many
-//     levels as there are: where a job submits one which submits one, and so on, bound
-//     how many are inside Submit, as examples/crawl does.)
+//     submitters wait. A stream has no more than a window of 16 x (Workers + Buffer)
+//     jobs between its input and its range. No other buffer grows without bound. (Jobs
+//     that nest cost a waiting goroutine for each level. When the queue is full that may
+//     be as many levels as there are: where a job submits one which submits one, and so
+//     on, bound how many are inside Submit, as examples/crawl does.)
 //   - G4 Any order of calls. All methods may be called from any goroutine, in any
 //     order, any number of times, at once, and from inside a job. Nothing panics.
 //     After Close everything that submits returns ErrClosed, or the error of its own
 //     context if that has ended. A job that waits for its own pool waits for itself
 //     only if it hides who it is: by Stop, which takes no context, or by Wait,
 //     Shutdown, Submit or Do with a context that is not its own.
-//   - G5 No leak. When Stop has returned, or Results was read to its end, no
-//     goroutine, timer or context of the pool is left. After a cancellation workers
-//     leave without waiting for a reader (save one that was about to send just then).
-//     Results read to its end is complete, always; it ends when the last Func that
-//     runs has returned. What nobody reads comes from Stop.
+//   - G5 No leak. When Stop has returned, or Results was read to its end, no goroutine,
+//     timer or context of the pool is left. When a bulk call has returned, or the range
+//     over a stream has ended, however it has, nothing of that is. After a cancellation
+//     workers leave without waiting for a reader (save one that was about to send just
+//     then). Results read to its end is complete, always; it ends when the last Func
+//     that runs has returned. What nobody reads comes from Stop.
 //   - G6 Cancellation. When the pool is cancelled, running jobs see their context
 //     end with that cause; jobs in the queue do not run, their error wraps ErrNotRun
 //     and the cause, and their Attempts are 0. A job's own error that is a context's
-//     error is just that job's error. A Do whose context ends takes back only its own
-//     job.
-//   - G7 Isolation. A panic or Goexit in a job harms nothing else: the worker lives,
-//     or is replaced, and the size of the pool stays.
+//     error is just that job's error. A Do or a bulk call whose context ends takes back
+//     only its own jobs.
+//   - G7 Isolation. A panic or Goexit in a job or in the input of a stream harms nothing
+//     else: the worker lives, or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
 //     pool of one worker they run in it. A job that runs in the place of its submitter
 //     (G10) overtakes, and jobs that are taken while Resize makes a pool one of one
-//     worker may change places.
+//     worker may change places. Bulk calls take turns with all else. Their own jobs begin
+//     in the order of their input where there is one worker; Map, Collect and Stream give
+//     results in that order always.
 //   - G9 Memory model. Submit happens before the call of Func for that job, and the
 //     return of Func before its Result is received.
-//   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it
-//     was given, never waits for a place: where it would have to (Submit when the
-//     queue is full; Do always) its place is lent to the new job, which runs on a
-//     goroutine of its own. A job has one place; several of its goroutines that need
-//     it take turns. This works through other pools too: a job of A may call B, whose
-//     job calls A. (Two such chains that enter from opposite ends can wait for each
-//     other, as two locks taken in opposite orders do: let pools call in one
-//     direction, or bound the calls by a deadline.) After Func has returned, calls
-//     with its context wait for a place like any other; one that was waiting its turn
-//     then waits for it first. (Whether that context is cancelled is not promised.)
+//   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it was
+//     given, never waits for a place: where it would have to (Submit when the queue is
+//     full; Do and bulk calls always) its place is lent to the new job, which runs on a
+//     goroutine of its own. A job has one place; several of its goroutines that need it
+//     take turns. This works through other pools too: a job of A may call B, whose job
+//     calls A. (Two such chains that enter from opposite ends can wait for each other,
+//     as two locks taken in opposite orders do: let pools call in one direction, or
+//     bound the calls by a deadline.) After Func has returned, calls with its context
+//     wait for a place like any other; one that was waiting its turn then waits for it
+//     first. (Whether that context is cancelled is not promised.)
 //   - G11 Nothing kept. Once a Result is delivered the pool holds no reference to the
-//     job or its value.
+//     job or its value; of a stream's, once the range has had all that was in its chunk.
 //   - G12 Testable. A pool works inside a bubble of testing/synctest, in one bubble
 //     after another. The package has no goroutine, channel or timer of its own, and
 //     holds no mutex while it waits or calls Func.

@@ -4,7 +4,8 @@ import "context"
 
 // Close closes the intake: from now on Submit, TrySubmit, Do and TryDo return
 // [ErrClosed], and those of them that wait for a place do so at once. The jobs that
-// were accepted are finished; then the workers leave and Results is closed.
+// were accepted are finished, and so are bulk calls and streams that have begun; then the
+// workers leave and Results is closed.
 //
 // Close does not block. A second Close, or one after a cancellation, does nothing.
 func (p *Pool[T, R]) Close() {
@@ -21,7 +22,8 @@ func (p *Pool[T, R]) Close() {
 // of ctx when that ends first. It neither closes the pool nor changes anything else, so it may be
 // called again and again.
 //
-// As for Submit, somebody has to read Results once it is full. Wait given the
+// A bulk call is unfinished until it returns, and a stream until the last of its jobs has
+// run. As for Submit, somebody has to read Results once it is full. Wait given the
 // context of a job of this pool would wait for that job: it returns an error, as for a
 // nil ctx.
 func (p *Pool[T, R]) Wait(ctx context.Context) error { return p.wait(ctx, "Wait") }
@@ -168,6 +170,10 @@ func (p *Pool[T, R]) sweep() {
 				jobs = nil // every job is finished: nothing comes on late either
 				break
 			}
+			if t.isTicket() {
+				t.call.bulk.drop()
+				break
+			}
 			if r, forResults := p.refuse(t); forResults {
 				kept = append(kept, r)
 				p.kept.Add(1)
@@ -276,6 +282,7 @@ func (p *Pool[T, R]) stop(cause error) {
 	p.mu.Lock()
 	p.stopped = true
 	p.countExcess()
+	p.alarm()
 	p.mu.Unlock()
 	p.cancelCtx(cause)
 }

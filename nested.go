@@ -28,7 +28,9 @@ type place struct {
 	word atomic.Uint64
 	// failed and panicked count outcomes for Stats.
 	failed, panicked atomic.Uint64
-	_                cacheLine
+	// look makes the worker look around before the next job of a chunk.
+	look atomic.Bool
+	_    cacheLine
 
 	mu   sync.Mutex
 	back chan struct{} // closed when the lent place comes back; guarded by mu
@@ -45,9 +47,11 @@ type cacheLine [128]byte
 
 func (pl *place) ended() uint64 { return pl.word.Load() / placeJob }
 
-// end ends the job that runs in the place. It reports whether the place is lent;
-// then the next job has to wait for it.
-func (pl *place) end() (lent bool) { return pl.word.Add(placeJob)&placeLent != 0 }
+// end ends the job that runs in the place, or the n jobs of a chunk. It reports whether
+// the place is lent; then the next job has to wait for it.
+func (pl *place) end(n int) (lent bool) { return pl.word.Add(uint64(n)*placeJob)&placeLent != 0 }
+
+func (pl *place) isLent() bool { return pl.word.Load()&placeLent != 0 }
 
 // awaitBack waits until the place is not lent.
 func (pl *place) awaitBack() {
@@ -147,6 +151,7 @@ func (c *jobContext) lend() (ok bool, back <-chan struct{}) {
 	defer pl.mu.Unlock()
 	if pl.word.CompareAndSwap(running, running+placeLent) {
 		pl.back = make(chan struct{})
+		pl.look.Store(true)
 		return true, nil
 	}
 	if pl.word.Load() == running+placeLent {
@@ -206,27 +211,36 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 	p.mu.Lock()
 	p.workers[w] = struct{}{} // for Stats, until past has what it did
 	p.mu.Unlock()
-	go func() {
-		defer func() {
-			if w.inFunc {
-				w.conclude(w.exitPanic)
-			}
-			w.task = task[T, R]{} // whoever keeps the job's context keeps w
-			p.mu.Lock()
-			delete(p.workers, w)
-			p.past.add(&w.place)
-			p.mu.Unlock()
-			w.tell()
-			outer.header().place.giveBack()
-			close(back)
-		}()
+	go w.workLent(outer, back, func() {
 		if p.ctx.Err() != nil {
 			w.refuse(t)
+		} else {
+			w.run(t)
+		}
+	})
+	return back
+}
+
+// workLent is the goroutine of a worker in a lent place, which begins with body. After a
+// panic or Goexit it goes on with what the chunk that it has, if it has one, holds yet.
+func (w *worker[T, R]) workLent(outer *jobContext, back chan<- struct{}, body func()) {
+	p := w.pool
+	defer func() {
+		if w.inFunc {
+			w.conclude(w.exitPanic)
+			go w.workLent(outer, back, w.goOn)
 			return
 		}
-		if caught := w.fence(func() { w.run(t) }); caught != nil {
-			w.conclude(caught)
-		}
+		w.task = task[T, R]{} // whoever keeps the job's context keeps w
+		p.mu.Lock()
+		delete(p.workers, w)
+		p.past.add(&w.place)
+		p.mu.Unlock()
+		w.tell()
+		outer.header().place.giveBack()
+		close(back)
 	}()
-	return back
+	for caught := w.fence(body); caught != nil; caught = w.fence(w.goOn) {
+		w.conclude(caught)
+	}
 }

@@ -38,6 +38,7 @@ type config struct {
 	name       string
 	jobTimeout time.Duration
 	hasTimeout bool
+	hasContext bool
 }
 
 func newConfig(opts []Option) config {
@@ -96,7 +97,7 @@ func WithBuffer(n int) Option {
 // [context.Background]. (The end of a context that is not of package context reaches
 // the pool, as any context derived from it, a moment later.)
 func WithContext(ctx context.Context) Option {
-	return optionFunc(func(c *config) { c.ctx = ctx })
+	return optionFunc(func(c *config) { c.ctx, c.hasContext = ctx, true })
 }
 
 // WithName names the pool in its errors and in [Stats].

@@ -50,7 +50,10 @@ type Pool[T, R any] struct {
 	notRun   atomic.Uint64
 	refused  atomic.Int64 // those of notRun that the cancellation found in the queue
 	rejected atomic.Uint64
-	kept     atomic.Int64 // results that sweep has and nobody has read
+	kept     atomic.Int64  // results that sweep has and nobody has read
+	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too
+	taken    atomic.Uint64 // jobs that bulk calls have taken from their inputs
+	tickets  atomic.Int64  // bulk calls that wait for a place
 
 	// How many workers there are. All of it is written only with mu held.
 	live   atomic.Int64 // workers, without those that have resigned
@@ -85,12 +88,16 @@ type Pool[T, R any] struct {
 // defer pool.Stop(); a service calls Shutdown with a deadline. A pool that is
 // dropped keeps its goroutines.
 func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
-	c := newConfig(opts)
+	return newPool("New", fn, newConfig(opts))
+}
+
+// newPool makes a pool for op, unless that has errs already.
+func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool[T, R], error) {
 	p := &Pool[T, R]{fn: fn, name: c.name, jobTimeout: c.jobTimeout, size: c.workers}
-	err := c.validate()
 	if fn == nil {
-		err = errors.Join(newError(c.name, nil, "New: Func must not be nil"), err)
+		errs = append(errs, newError(c.name, nil, "%s: Func must not be nil", op))
 	}
+	err := errors.Join(append(errs, c.validate())...)
 	if err == nil {
 		err = p.makeChannels(c.buffer)
 	}

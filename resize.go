@@ -34,7 +34,16 @@ func (p *Pool[T, R]) setSize(size int) bool {
 		p.startWorker()
 	}
 	p.countExcess()
+	p.alarm()
 	return true
+}
+
+// alarm makes all workers look around before they start a further job of a chunk. It is
+// called with mu held.
+func (p *Pool[T, R]) alarm() {
+	for w := range p.workers {
+		w.place.look.Store(true)
+	}
 }
 
 // startWorker is called with mu held.

@@ -2,6 +2,9 @@ package workerpool
 
 // Stats is what a pool is doing and has done.
 //
+// The jobs of a bulk call count as they are taken to be run, and as completed when the
+// chunk that they are in is.
+//
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
 // say more than has happened (Accepted may be ahead by calls that are about to be
@@ -18,7 +21,7 @@ type Stats struct {
 
 	Workers  int // how many jobs may run at once: of WithWorkers or Resize
 	Busy     int // workers that have a job: inside Func, or with a result that Results has no room for
-	Queued   int // jobs that wait for a worker
+	Queued   int // jobs that wait for a worker, and workers that bulk calls wait for
 	Capacity int // how many may
 	Unread   int // results on Results that nobody has read
 
@@ -27,7 +30,7 @@ type Stats struct {
 	Failed    uint64 // those of Completed whose outcome is an error
 	Panicked  uint64 // those of Failed that panicked
 	NotRun    uint64 // accepted jobs that never ran
-	Rejected  uint64 // calls of Submit, TrySubmit, Do and TryDo that did not accept their job
+	Rejected  uint64 // calls that were refused: of Submit and Do one job, of a bulk call all of them
 }
 
 // Stats returns what the pool is doing and has done. It does not block. After the
@@ -48,7 +51,8 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
 	waiting := uint64(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
-	entered := p.ledger.entered()
+	waiting += uint64(max(0, p.bulks.Load()))
+	entered := p.ledger.entered() + p.taken.Load()
 	// A submitter who has sent a job still counts as waiting until it runs again, though
 	// the job may be finished by then.
 	s.Accepted = max(entered-min(entered, waiting), s.Completed+s.NotRun)

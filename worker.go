@@ -3,6 +3,7 @@ package workerpool
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // task is a job in the queue. A job of the pool's own Results is here itself; one
@@ -21,6 +22,9 @@ func (t task[T, R]) notRun() []error {
 	return []error{ErrNotRun}
 }
 
+// isTicket reports whether t is no job, but asks for a worker.
+func (t task[T, R]) isTicket() bool { return t.call != nil && t.call.bulk != nil }
+
 // worker runs jobs one after the other in its place. It is a worker of the pool,
 // or runs a single job in a place that was lent to it.
 type worker[T, R any] struct {
@@ -36,6 +40,9 @@ type worker[T, R any] struct {
 	exitPanic   *PanicError // a panic of what Func deferred, while it exited by Goexit
 	parked      bool        // counted as idle; so is one that has yet to begin
 	finished    uint64      // jobs that the ledger has not been told of yet
+	bulk        *bulk[T, R]
+	chunk       *chunk[T, R]
+	helps       time.Time
 
 	place place
 }
@@ -77,6 +84,7 @@ func (w *worker[T, R]) work() {
 // as much here as a job may. What is rare is elsewhere.
 func (w *worker[T, R]) loop() {
 	p := w.pool
+	w.goOn()
 	if p.alert.Load() && p.resign(w) { // the job before panicked or exited
 		return
 	}
@@ -101,7 +109,7 @@ func (w *worker[T, R]) loop() {
 			w.task, w.inFunc = t, true
 			value, err := p.fn(ctx, t.job)
 			w.inFunc = false
-			lent := w.place.end()
+			lent := w.place.end(1)
 			if err != nil {
 				w.place.failed.Add(1)
 			}
@@ -182,6 +190,10 @@ func (w *worker[T, R]) idle() {
 
 // run runs one job, whatever it belongs to.
 func (w *worker[T, R]) run(t task[T, R]) {
+	if t.isTicket() {
+		w.help(t.call.bulk)
+		return
+	}
 	ctx, ok := w.begin(&t)
 	if !ok {
 		return
@@ -210,10 +222,14 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 		}
 		t.job, parent = c.takeJob(), c.ctx
 	}
-	if w.nextContext < contextsPerBlock {
-		w.nextContext++ // one goes with each job, by its number
-	}
+	w.passContexts(1)
 	return newContext(parent, &w.place, &p.key), true
+}
+
+// passContexts leaves out those of the next n jobs, which have others: a context goes with
+// a job by its number.
+func (w *worker[T, R]) passContexts(n int) {
+	w.nextContext = min(w.nextContext+n, contextsPerBlock)
 }
 
 // newContexts makes contexts for the next jobs.
@@ -257,13 +273,18 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 	if caught != nil {
 		err = caught
 	}
+	if c := w.chunk; c != nil {
+		w.failed(w.bulk, c, err, caught != nil)
+		c.ran++
+		return
+	}
 	var none R
 	w.finish(w.task, none, err, caught != nil)
 }
 
 // finish ends the job t, whose Func is through, and delivers its result.
 func (w *worker[T, R]) finish(t task[T, R], value R, err error, panicked bool) {
-	lent := w.place.end()
+	lent := w.place.end(1)
 	if err != nil {
 		w.place.failed.Add(1)
 	}
@@ -286,6 +307,10 @@ func (w *worker[T, R]) awaitPlace() {
 
 // refuse finishes a job that comes after the cancellation.
 func (w *worker[T, R]) refuse(t task[T, R]) {
+	if t.isTicket() {
+		t.call.bulk.drop()
+		return
+	}
 	if r, forResults := w.pool.refuse(t); forResults {
 		w.deliver(t, r)
 	}

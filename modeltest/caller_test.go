@@ -16,8 +16,15 @@ func (w *world) begin(c *call) {
 		time.Sleep(w.units(c.n))
 		return
 	}
-	p := w.enter(context.Background(), c.op, c.job, nil, c.patience)
+	p := w.enterCall(c)
 	w.spawn(func() { w.perform(p, c.n) })
+}
+
+func (w *world) enterCall(c *call) *pending {
+	if c.bulk != nil {
+		return w.enterBulk(context.Background(), c.op, c.bulk, nil, c.patience)
+	}
+	return w.enter(context.Background(), c.op, c.job, nil, c.patience)
 }
 
 func (w *world) perform(p *pending, n int) {
@@ -50,6 +57,20 @@ func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience i
 	return p
 }
 
+// enterBulk notes that a bulk call begins.
+func (w *world) enterBulk(ctx context.Context, op callOp, b *bulk, inside *job, patience int) *pending {
+	p := w.enter(ctx, op, nil, inside, patience)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.bulk = b
+	for _, j := range b.jobs {
+		j.call, j.parent, j.done = p, inside, make(chan struct{})
+	}
+	w.jobs = append(w.jobs, b.jobs...)
+	w.manyAtOnce = true
+	return p
+}
+
 // leave notes that a call has returned.
 func (w *world) leave(p *pending) {
 	w.mu.Lock()
@@ -66,6 +87,8 @@ func (w *world) call(p *pending, n int) {
 		w.submit(p)
 	case callDo, callTryDo:
 		w.do(p)
+	case callMap, callCollect, callStream, callUnordered:
+		w.performBulk(p)
 	case callRead:
 		w.read(n)
 	case callRange:
@@ -119,7 +142,7 @@ func (w *world) hasClosed() {
 }
 
 func (w *world) mustBeOpen(p *pending) {
-	w.must(w.closedAt == 0 || p.began < w.closedAt, "%s after Close accepts job%d", callNames[p.op], p.job.id)
+	w.must(w.closedAt == 0 || p.began < w.closedAt, "%s after Close accepts its job", callNames[p.op])
 }
 
 func (w *world) cancels() {
@@ -222,13 +245,8 @@ func (w *world) read(n int) {
 func (w *world) receive(r workerpool.Result[*job, int]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	attempts := 1
-	if errors.Is(r.Err, workerpool.ErrNotRun) {
-		attempts = 0
-	}
-	w.must(r.Attempts == attempts, "Attempts is %d beside %v", r.Attempts, r.Err)
 	w.must(r.Job.call.op.forResults(), "the outcome of a Do on Results")
-	w.judge(r.Job, r.Value, r.Err)
+	w.judgeResult(r)
 }
 
 // judge judges the outcome of a job.
@@ -248,7 +266,8 @@ func (w *world) judge(j *job, value int, err error) {
 // hasCause reports whether err says why, as all of the pool's do that come from a context.
 func hasCause(err error) bool {
 	causes := []error{workerpool.ErrStopped, errCancelled, errPatience, errAbandoned, workerpool.ErrJobTimeout, context.Canceled}
-	return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(err, cause) })
+	return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(err, cause) }) ||
+		errors.Is(err, workerpool.ErrGoexit) || errors.As(err, new(*jobError)) || errors.As(err, new(*workerpool.PanicError)) // of another job, in a Map
 }
 
 func (w *world) sawClosed() {
@@ -261,7 +280,9 @@ func (w *world) sawClosed() {
 // that was accepted before has ended.
 func (w *world) mustBeFinished(name string, before int) {
 	for _, j := range w.jobs {
-		if j.accepted && j.acceptedAt < before {
+		if j.call.bulk != nil {
+			w.must(j.began == 0 || j.beganAt > before || j.ended == 1 || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
+		} else if j.accepted && j.acceptedAt < before {
 			w.must(j.ended == 1 || j.notRun || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
 		}
 	}
@@ -271,7 +292,7 @@ func (w *world) wait(p *pending) {
 	err := w.pool.Wait(p.ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.alone && p.late {
+	if w.alone && p.late && !w.hasBulk() { // which may be through, or not
 		w.must(w.wasIdle() == (err == nil), "Wait with an ended context says %v: %+v", err, w.last)
 	}
 	if err != nil {
@@ -289,7 +310,7 @@ func (w *world) wasIdle() bool {
 func (w *world) shutdown(p *pending) {
 	w.close()
 	w.mu.Lock()
-	exact := w.alone && p.late && !w.cancelled && !w.doomed
+	exact := w.alone && p.late && !w.cancelled && !w.doomed && !w.hasBulk()
 	w.doomed = true
 	w.mu.Unlock()
 	err := w.pool.Shutdown(p.ctx)

@@ -13,12 +13,14 @@ type flavour struct {
 
 var (
 	work   = []callOp{callSubmit, callSubmit, callSubmit, callTrySubmit, callDo, callDo, callTryDo}
+	many   = []callOp{callMap, callCollect, callStream, callUnordered}
 	watch  = []callOp{callRead, callRead, callRange, callRelease, callRelease, callSleep, callWait, callAbandon}
 	finish = []callOp{callClose, callShutdown, callStop, callCancel}
 	resize = []callOp{callResize, callResize, callResize}
 
 	stay  = []actOp{actGate, actGate, actPatient, actSleep}
 	spawn = []actOp{actSubmit, actSubmit, actTrySubmit, actDo, actDo, actTryDo, actTrio, actLeave, actOrphan}
+	group = []actOp{actMap, actCollect, actStream}
 	odd   = []actOp{actClose, actWait, actShutdown}
 )
 
@@ -28,7 +30,11 @@ var flavours = []flavour{
 	{"nested", join(work, work, watch, finish[:1]), join(stay, spawn)},
 	{"resized", join(work, watch, resize), join(stay, stay, []actOp{actResize})},
 	{"waited for", join(work, []callOp{callWait, callWait, callWait, callWait, callWait}), nil},
-	{"everything", join(work, work, watch, resize, finish), join(stay, spawn, odd, []actOp{actResize})},
+	{"many", join(many, many, many, work, watch), stay},
+	{"many ended", join(many, many, many, watch, finish), join(stay, stay, odd)},
+	{"many nested", join(many, many, work, watch), join(stay, group, group, spawn)},
+	{"many resized", join(many, many, watch, resize), join(stay, []actOp{actResize})},
+	{"everything", join(work, work, many, watch, resize, finish), join(stay, spawn, group, odd, []actOp{actResize})},
 }
 
 func join[T any](lists ...[]T) (all []T) {
@@ -81,14 +87,18 @@ func (d *drawer) call() *call {
 	c := &call{op: oneOf(d, d.calls)}
 	switch c.op {
 	case callSubmit, callTrySubmit, callDo, callTryDo:
-		c.job = d.job(0)
+		c.job = d.job(0, false)
+	case callMap, callCollect, callStream, callUnordered:
+		c.bulk = d.bulk(0)
+		c.bulk.input = inputOp(max(0, d.upTo(-6, int(inputs)-1)))
+		c.bulk.body = bodyOp(max(0, d.upTo(-6, int(bodies)-1)))
 	case callRead, callResize, callSleep:
 		c.n = d.upTo(1, 5)
 	case callRelease, callAbandon:
 		c.n = d.upTo(0, 3)
 	}
 	switch c.op {
-	case callSubmit, callDo, callTryDo, callWait, callShutdown:
+	case callSubmit, callDo, callTryDo, callMap, callCollect, callStream, callUnordered, callWait, callShutdown:
 		c.patience = d.patience(-1)
 	}
 	return c
@@ -97,11 +107,27 @@ func (d *drawer) call() *call {
 // patience draws 0 in most cases.
 func (d *drawer) patience(least int) int { return oneOf(d, []int{0, 0, 0, 0, 0, 0, 1, 2, 5, least}) }
 
-func (d *drawer) job(depth int) *job {
+func (d *drawer) bulk(depth int) *bulk {
+	b := &bulk{}
+	for range d.upTo(0, 5-depth) {
+		b.jobs = append(b.jobs, d.job(depth, true))
+	}
+	b.leaves = max(0, d.upTo(-4, 3))
+	return b
+}
+
+// job draws a job, or one among many in a bulk call.
+func (d *drawer) job(depth int, many bool) *job {
 	j := &job{id: d.jobs, end: endReturn}
 	d.jobs++
 	for range min(len(d.acts), max(0, d.upTo(-1, 2))) {
-		j.acts = append(j.acts, d.act(depth))
+		a := d.act(depth)
+		if many && (a.op == actLeave || a.op == actOrphan) {
+			// What a job of a bulk call leaves behind has a place as long as the
+			// chunk of that job: see guarantee G10.
+			a = act{op: actGate}
+		}
+		j.acts = append(j.acts, a)
 	}
 	j.end = ending(max(0, d.upTo(-6, int(endings)-1)))
 	return j
@@ -118,11 +144,16 @@ func (d *drawer) act(depth int) act {
 	case actTrio:
 		children = 3
 	}
-	if depth == 3 && children > 0 {
+	isGroup := a.op == actMap || a.op == actCollect || a.op == actStream
+	if depth == 3 && (children > 0 || isGroup) {
 		return act{op: actGate}
 	}
+	if isGroup {
+		a.bulk = d.bulk(depth + 1)
+		a.patience = d.patience(1)
+	}
 	for range children {
-		a.jobs = append(a.jobs, d.job(depth+1))
+		a.jobs = append(a.jobs, d.job(depth+1, false))
 	}
 	if children > 0 {
 		a.patience = d.patience(1)

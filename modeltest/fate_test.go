@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -19,6 +20,7 @@ type fate struct {
 	left       bool // the caller of its Do has left while it ran
 	notRun     bool // its outcome says so
 	began      int
+	beganAt    int // on the world's clock
 	ended      int
 	received   int    // outcomes
 	outcome    ending // how it has ended
@@ -37,11 +39,15 @@ type jobError struct {
 func (e *jobError) Error() string { return fmt.Sprintf("job%d: %v", e.id, e.cause) }
 func (e *jobError) Unwrap() error { return e.cause }
 
-// isOutcome reports whether err is what became of a job that ran, and not why it
-// didn't.
+// isOutcome reports whether err is what became of a job that ran, and not why it didn't.
+// What an error wraps does not tell: the cause for which a job didn't run may be the
+// outcome of another, in a Map.
 func isOutcome(err error) bool {
-	return err == nil || errors.As(err, new(*jobError)) || errors.As(err, new(*workerpool.PanicError)) ||
-		errors.Is(err, workerpool.ErrGoexit)
+	switch err.(type) { //nolint:errorlint // see above
+	case nil, *jobError, *workerpool.PanicError:
+		return true
+	}
+	return err == workerpool.ErrGoexit || strings.HasPrefix(err.Error(), "workerpool: job timed out after") //nolint:errorlint // see above
 }
 
 // matches reports whether value and err are what the job has ended with.

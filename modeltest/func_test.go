@@ -55,6 +55,7 @@ func (w *world) beginJob(ctx context.Context, j *job) {
 	w.must(!w.over, "begins after the pool was cancelled: %s", j.fateString())
 	w.must(w.active() <= w.allowance, "%d jobs run where %d may", w.active(), w.allowance)
 	w.mustBeInOrder(j)
+	j.beganAt = w.tick()
 	var want any // for Submit the context is the pool's
 	if !j.call.op.forResults() {
 		want = j.call
@@ -67,6 +68,9 @@ func (w *world) beginJob(ctx context.Context, j *job) {
 func (w *world) mustBeInOrder(j *job) {
 	if w.workers != 1 || w.resized || j.parent != nil {
 		return
+	}
+	if j.call.bulk != nil {
+		w.mustBeInTurn(j)
 	}
 	for _, other := range w.jobs {
 		if other.accepted && other.acceptedAt > 0 && other.acceptedAt < j.call.began {
@@ -102,14 +106,8 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 		case <-ctx.Done():
 		case <-time.After(w.units(a.n)):
 		}
-	case actSubmit:
-		w.nest(ctx, callSubmit, j, a)
-	case actTrySubmit:
-		w.nest(ctx, callTrySubmit, j, a)
-	case actDo:
-		w.nest(ctx, callDo, j, a)
-	case actTryDo:
-		w.nest(ctx, callTryDo, j, a)
+	case actSubmit, actTrySubmit, actDo, actTryDo, actMap, actCollect, actStream:
+		w.nest(ctx, nestedOps[a.op], j, a)
 	case actTrio:
 		w.goAway(j)
 		var wg sync.WaitGroup
@@ -170,10 +168,20 @@ func (w *world) comeBack(j *job) {
 	w.must(w.active() <= w.allowance, "%d jobs go on where %d may", w.active(), w.allowance)
 }
 
+// nestedOps are the calls that a job makes on its own goroutine.
+var nestedOps = map[actOp]callOp{
+	actSubmit: callSubmit, actTrySubmit: callTrySubmit, actDo: callDo, actTryDo: callTryDo,
+	actMap: callMap, actCollect: callCollect, actStream: callStream,
+}
+
 // nest is a call from inside a job, on its goroutine.
 func (w *world) nest(ctx context.Context, op callOp, j *job, a act) {
 	w.goAway(j)
-	w.submitChild(ctx, op, j, a.jobs[0], a.patience)
+	if a.bulk != nil {
+		w.perform(w.enterBulk(ctx, op, a.bulk, j, a.patience), 0)
+	} else {
+		w.submitChild(ctx, op, j, a.jobs[0], a.patience)
+	}
 	w.comeBack(j)
 }
 

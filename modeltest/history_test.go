@@ -1,7 +1,6 @@
 package modeltest
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -96,7 +95,7 @@ func (w *world) liveThrough() {
 		w.spawn(func() {
 			defer callers.Done()
 			for _, c := range calls {
-				w.perform(w.enter(context.Background(), c.op, c.job, nil, c.patience), c.n)
+				w.perform(w.enterCall(c), c.n)
 			}
 		})
 	}

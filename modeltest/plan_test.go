@@ -22,6 +22,10 @@ const (
 	callTrySubmit
 	callDo
 	callTryDo
+	callMap
+	callCollect
+	callStream
+	callUnordered
 	callRead    // n results, if they are there
 	callRange   // all results to the end
 	callRelease // the n-th job that waits at its gate
@@ -36,17 +40,20 @@ const (
 )
 
 var callNames = [...]string{
-	"Submit", "TrySubmit", "Do", "TryDo", "read", "range", "release", "abandon", "sleep",
+	"Submit", "TrySubmit", "Do", "TryDo", "Map", "Collect", "Stream", "StreamUnordered", "read", "range", "release", "abandon", "sleep",
 	"Wait", "Resize", "Close", "Shutdown", "Stop", "cancel",
 }
 
 // forResults reports whether it submits a job whose outcome comes on Results.
 func (op callOp) forResults() bool { return op == callSubmit || op == callTrySubmit }
 
-// call is one call by a caller; job, n and patience are what it needs of them.
+func (op callOp) streams() bool { return op == callStream || op == callUnordered }
+
+// call is one call by a caller; the rest is what it needs of that.
 type call struct {
 	op       callOp
 	job      *job
+	bulk     *bulk
 	n        int
 	patience int // of its context, in units of time: 0 for ever, below 0 already over
 }
@@ -62,6 +69,9 @@ const (
 	actTrySubmit              //
 	actDo                     //
 	actTryDo                  //
+	actMap                    // jobs of its own
+	actCollect                //
+	actStream                 //
 	actTrio                   // three of its goroutines call Do, Submit and TryDo at once
 	actLeave                  // leaves a goroutine behind that calls Do
 	actOrphan                 // leaves a goroutine behind that calls Do when the job has ended
@@ -72,7 +82,7 @@ const (
 )
 
 var actNames = [...]string{
-	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "trio", "leave", "orphan",
+	"gate", "patient", "sleep", "Submit", "TrySubmit", "Do", "TryDo", "Map", "Collect", "Stream", "trio", "leave", "orphan",
 	"Resize", "Close", "Wait", "Shutdown",
 }
 
@@ -80,6 +90,7 @@ type act struct {
 	op       actOp
 	n        int
 	jobs     []*job // those that it submits
+	bulk     *bulk  // or has a bulk call do
 	patience int    // of the context it submits them with, within its own: 0 for no less
 }
 
@@ -128,6 +139,8 @@ func (c *call) String() string {
 	switch {
 	case c.job != nil:
 		s += " " + c.job.String()
+	case c.bulk != nil:
+		s += " " + c.bulk.String()
 	case c.n != 0:
 		s += fmt.Sprintf(" %d", c.n)
 	}
@@ -149,6 +162,9 @@ func (a act) String() string {
 	}
 	for _, j := range a.jobs {
 		s += " " + j.String()
+	}
+	if a.bulk != nil {
+		s += " " + a.bulk.String()
 	}
 	return s + within(a.patience)
 }

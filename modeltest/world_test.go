@@ -34,15 +34,16 @@ type world struct {
 	calls []*pending
 	gates []chan struct{} // of the jobs that wait at one
 
-	allowance int   // how many jobs may run: the size, or what is left of a larger one
-	sizes     []int // that the pool may have, after the Resizes of this round
-	resized   bool
-	closing   bool // something has closed the pool, or is about to
-	cancelled bool // something has cancelled it, or is about to
-	doomed    bool // a Shutdown may cancel it at any time
-	closedAt  int  // when a call that closes the pool had returned, on the clock
-	closed    bool // somebody has seen Results closed
-	over      bool // it was cancelled in an earlier round: nothing begins any more
+	allowance  int   // how many jobs may run: the size, or what is left of a larger one
+	sizes      []int // that the pool may have, after the Resizes of this round
+	resized    bool
+	manyAtOnce bool // there was a bulk call
+	closing    bool // something has closed the pool, or is about to
+	cancelled  bool // something has cancelled it, or is about to
+	doomed     bool // a Shutdown may cancel it at any time
+	closedAt   int  // when a call that closes the pool had returned, on the clock
+	closed     bool // somebody has seen Results closed
+	over       bool // it was cancelled in an earlier round: nothing begins any more
 
 	rejected, ended, failed, panicked uint64
 
@@ -53,6 +54,7 @@ type world struct {
 type pending struct {
 	op         callOp
 	job        *job
+	bulk       *bulk
 	inside     *job // the job that calls, if one does
 	ctx        context.Context
 	cancel     context.CancelCauseFunc
@@ -219,7 +221,15 @@ func (w *world) checkBounds(s workerpool.Stats, places int) {
 	w.must(s.Capacity == w.buffer, "Capacity is %d of a buffer of %d", s.Capacity, w.buffer)
 	w.must(s.Queued <= w.buffer, "%d jobs wait in a buffer of %d", s.Queued, w.buffer)
 	w.must(w.cancelled || s.Unread <= w.buffer, "%d results wait in a buffer of %d", s.Unread, w.buffer)
-	w.sizes, w.allowance = []int{s.Workers}, max(s.Workers, places)
+	// A job of a bulk call from inside a job counts as one that borrows that job's place;
+	// all of them but one may be elsewhere.
+	elsewhere := 0
+	for _, j := range w.jobs {
+		if j.running() && j.call.bulk != nil && j.borrows() {
+			elsewhere++
+		}
+	}
+	w.sizes, w.allowance = []int{s.Workers}, max(s.Workers, min(w.allowance, places+elsewhere))
 }
 
 // checkCounts holds the pool's own counts against the model's.
@@ -234,13 +244,19 @@ func (w *world) checkCounts(s workerpool.Stats, running int) {
 	}
 	w.must(int(s.Accepted) >= accepted && int(s.Accepted) <= accepted+open,
 		"Accepted is %d, of %d to %d", s.Accepted, accepted, accepted+open)
+	w.must(s.Rejected == w.rejected, "Rejected is %d of %d", s.Rejected, w.rejected)
+	if w.hasBulk() { // it counts the jobs of a chunk when that ends
+		w.must(s.Completed <= w.ended && s.Failed <= w.failed && s.Panicked <= w.panicked, "more than %d, %d, %d: %+v", w.ended, w.failed, w.panicked, s)
+		w.must(s.Panicked <= s.Failed && s.Failed <= s.Completed && s.Completed+s.NotRun <= s.Accepted, "%+v", s)
+		return
+	}
 	w.must(s.Completed == w.ended, "Completed is %d of %d", s.Completed, w.ended)
 	w.must(s.Failed == w.failed, "Failed is %d of %d", s.Failed, w.failed)
 	w.must(s.Panicked == w.panicked, "Panicked is %d of %d", s.Panicked, w.panicked)
-	w.must(s.Rejected == w.rejected, "Rejected is %d of %d", s.Rejected, w.rejected)
-	// Of a pool that shrank, workers may hold jobs that are in neither.
+	// Of a pool that shrank, workers may hold jobs that are in neither. What a bulk call
+	// has left in the queue is no job.
 	known := s.Completed + s.NotRun + uint64(s.Queued+running)
-	w.must(s.Accepted == known || w.resized && s.Accepted > known,
+	w.must(s.Accepted == known || w.resized && s.Accepted > known || w.manyAtOnce && s.Accepted < known,
 		"Accepted is %d, and %d are completed, not run, queued or running: %+v", s.Accepted, known, s)
 }
 
@@ -252,6 +268,10 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 	w.must(!w.cancelled || s.Queued == 0, "cancelled, and a job waits: %+v", s)
 	w.calls = slices.DeleteFunc(w.calls, func(p *pending) bool { return p.returned })
 	for _, p := range w.calls {
+		if p.bulk != nil {
+			w.checkBulk(p, s)
+			continue
+		}
 		if p.inside != nil {
 			w.checkNested(p)
 			continue
@@ -266,11 +286,11 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 		case callDo, callTryDo:
 			w.must(p.job.running() || !w.cancelled, "%s waits for a job that does not run: %s", name, p.job.fateString())
 		case callWait, callShutdown:
-			w.must(!idle, "%s waits for an idle pool: %+v", name, s)
+			w.must(!idle || w.hasBulk(), "%s waits for an idle pool: %+v", name, s)
 		case callStop:
 			w.must(running > 0, "Stop waits and nothing runs: %+v", s)
 		case callRange:
-			w.must(!idle || !w.closing, "a range over Results goes on after the end: %+v", s)
+			w.must(!idle || !w.closing || w.hasBulk(), "a range over Results goes on after the end: %+v", s)
 		default:
 			w.fail("%s waits", name)
 		}
@@ -283,8 +303,17 @@ func (w *world) checkNested(p *pending) {
 	if !p.inside.running() || p.job.began > 0 {
 		return
 	}
-	others := slices.ContainsFunc(w.calls, func(o *pending) bool { return o.inside == p.inside && o != p })
-	w.must(others, "%s from inside job%d waits: %s", callNames[p.op], p.inside.id, p.job.fateString())
+	w.must(w.hasPendingRival(p), "%s from inside job%d waits: %s", callNames[p.op], p.inside.id, p.job.fateString())
+}
+
+// hasPendingRival reports whether another call from inside the same job waits too.
+func (w *world) hasPendingRival(p *pending) bool {
+	return slices.ContainsFunc(w.calls, func(o *pending) bool { return o.inside == p.inside && o != p })
+}
+
+// hasBulk reports whether a bulk call has not returned.
+func (w *world) hasBulk() bool {
+	return slices.ContainsFunc(w.calls, func(p *pending) bool { return p.bulk != nil && !p.returned })
 }
 
 // active is how many jobs are inside Func and not inside a call to their pool.

@@ -1,0 +1,480 @@
+package workerpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// mixed does what the last digits of its job say.
+func mixed(_ context.Context, n int) (int, error) {
+	switch n % 1000 {
+	case 7:
+		panic(n)
+	case 8:
+		runtime.Goexit()
+	case 9:
+		return 0, errOwn
+	case 10:
+		time.Sleep(200 * time.Microsecond)
+	}
+	return 2 * n, nil
+}
+
+// requireMixed judges the outcome of mixed.
+func requireMixed(t *testing.T, n int, r workerpool.Result[int, int]) {
+	t.Helper()
+	var caught *workerpool.PanicError
+	ok := r.Err == nil && r.Value == 2*n
+	switch n % 1000 {
+	case 7:
+		ok = errors.As(r.Err, &caught) && caught.Value == n
+	case 8:
+		ok = errors.Is(r.Err, workerpool.ErrGoexit)
+	case 9:
+		ok = errors.Is(r.Err, errOwn)
+	}
+	if !ok || r.Job != n || r.Attempts != 1 {
+		t.Fatalf("%d: %+v", n, r)
+	}
+}
+
+// count yields the numbers below n.
+func count(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+func TestG01_EveryOutcomeOfBulkCalls(t *testing.T) {
+	const n = 5000
+	matrix(t, func(t *testing.T, workers, buffer int) {
+		p := newPoolOf(t, mixed, sized(workers, buffer)...)
+		defer p.Stop()
+		rs, err := p.Collect(t.Context(), upTo(n))
+		require.NoError(t, err)
+		require.Len(t, rs, n)
+		for i, r := range rs {
+			requireMixed(t, i, r)
+		}
+		next := 0
+		results, errf := p.Stream(t.Context(), count(n))
+		for r := range results {
+			requireMixed(t, next, r)
+			next++
+		}
+		require.NoError(t, errf())
+		require.Equal(t, n, next)
+		seen := make([]int, n)
+		results, errf = p.StreamUnordered(t.Context(), count(n))
+		for r := range results {
+			requireMixed(t, r.Job, r)
+			seen[r.Job]++
+		}
+		require.NoError(t, errf())
+		require.Equal(t, slices.Repeat([]int{1}, n), seen)
+		require.NoError(t, p.Wait(t.Context()))
+		s := p.Stats()
+		require.EqualValues(t, 3*n, s.Accepted)
+		require.EqualValues(t, 3*n, s.Completed)
+		require.EqualValues(t, 3*3*n/1000, s.Failed)
+		require.EqualValues(t, 3*n/1000, s.Panicked)
+	})
+}
+
+func TestG01_MapFailsFast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			if n == 3 {
+				time.Sleep(time.Second)
+				return 0, errOwn
+			}
+			<-ctx.Done()
+			assert.Equal(t, errOwn, context.Cause(ctx))
+			time.Sleep(time.Second)
+			return 0, ctx.Err()
+		}, sized(4, 2, workerpool.WithName("p"))...)
+		defer p.Stop()
+		begin := time.Now()
+		values, err := p.Map(t.Context(), upTo(100))
+		assert.Nil(t, values)
+		assert.ErrorIs(t, err, errOwn)
+		assert.EqualError(t, err, `workerpool "p": Map: job 3: `+errOwn.Error())
+		assert.Equal(t, 2*time.Second, time.Since(begin), "Map waits for what runs")
+		s := p.Stats()
+		assert.EqualValues(t, 4, s.Completed)
+		assert.EqualValues(t, 96, s.NotRun)
+	})
+}
+
+func TestBulkFunctions(t *testing.T) {
+	double := func(_ context.Context, n int) (int, error) { return 2 * n, nil }
+	values, err := workerpool.Map(t.Context(), upTo(1000), double)
+	require.NoError(t, err)
+	for i, v := range values {
+		require.Equal(t, 2*i, v)
+	}
+	values, err = workerpool.Map(t.Context(), nil, double)
+	require.NoError(t, err)
+	assert.Empty(t, values)
+	var sum atomic.Int64
+	require.NoError(t, workerpool.ForEach(t.Context(), upTo(1000), func(_ context.Context, n int) error {
+		sum.Add(int64(n))
+		return nil
+	}))
+	assert.EqualValues(t, 999*1000/2, sum.Load())
+	err = workerpool.ForEach(t.Context(), upTo(10), func(_ context.Context, n int) error { panic("oops") }, workerpool.WithWorkers(1))
+	assert.EqualError(t, err, "workerpool: ForEach: job 0: workerpool: job panicked: oops")
+	rs, err := workerpool.Collect(t.Context(), upTo(2000), mixed)
+	require.NoError(t, err)
+	for i, r := range rs {
+		requireMixed(t, i, r)
+	}
+	results, errf := workerpool.Stream(t.Context(), count(2000), mixed, workerpool.WithBuffer(3))
+	for range 2 { // each range is a stream of its own
+		next := 0
+		for r := range results {
+			requireMixed(t, next, r)
+			next++
+		}
+		require.NoError(t, errf())
+		require.Equal(t, 2000, next)
+	}
+	results, _ = workerpool.StreamUnordered(t.Context(), count(1<<40), mixed)
+	for range results {
+		break
+	}
+}
+
+func TestBulkBadInput(t *testing.T) {
+	t.Parallel()
+	var none context.Context
+	_, err := workerpool.Map[int, int](none, upTo(3), nil, workerpool.WithWorkers(0), workerpool.WithContext(t.Context()))
+	for _, text := range []string{
+		"workerpool: Map: context must not be nil", "workerpool: Map: Func must not be nil",
+		"workerpool: WithWorkers(0): must be at least 1", "workerpool: WithContext: not an option of Map, which has a context",
+	} {
+		assert.ErrorContains(t, err, text)
+	}
+	assert.ErrorIs(t, err, workerpool.ErrInvalidOption)
+	assert.ErrorContains(t, workerpool.ForEach[int](t.Context(), nil, nil), "ForEach: Func must not be nil")
+	p := newPoolOf(t, noop)
+	results, errf := p.Stream(t.Context(), nil)
+	for range results {
+		t.Error("a result of nothing")
+	}
+	assert.EqualError(t, errf(), "workerpool: Stream: jobs must not be nil")
+	_, err = p.Collect(none, nil)
+	assert.EqualError(t, err, "workerpool: Collect: context must not be nil")
+	p.Stop()
+	_, err = p.Map(t.Context(), nil)
+	assert.ErrorIs(t, err, workerpool.ErrClosed)
+	assert.ErrorIs(t, err, workerpool.ErrStopped)
+	results, errf = p.StreamUnordered(t.Context(), count(3))
+	for range results {
+		t.Error("a result after Stop")
+	}
+	assert.ErrorIs(t, errf(), workerpool.ErrClosed)
+	var zero workerpool.Pool[int, int]
+	_, err = zero.Map(t.Context(), upTo(3))
+	assert.ErrorIs(t, err, workerpool.ErrClosed)
+}
+
+func TestG02_SlowJobsOfABulkCallRunAtOnce(t *testing.T) {
+	for name, fast := range map[string]int{"slow only": 0, "after many short ones": 100_000} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+					if n >= fast {
+						time.Sleep(time.Second)
+					}
+					return n, nil
+				}, sized(10, 128)...)
+				defer p.Stop()
+				begin := time.Now()
+				_, err := p.Map(t.Context(), upTo(fast+10))
+				require.NoError(t, err)
+				if took := time.Since(begin); fast == 0 {
+					assert.Equal(t, time.Second, took)
+				} else { // who shares a chunk with a slow job waits for that one at most
+					assert.LessOrEqual(t, took, 2*time.Second+time.Millisecond)
+				}
+			})
+		})
+	}
+}
+
+func TestG03_AStreamTakesNoMoreThanItsWindow(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(2, 1)...)
+		defer p.Stop()
+		taken := 0
+		results, _ := p.Stream(t.Context(), func(yield func(int) bool) {
+			for yield(taken) {
+				taken++
+			}
+		})
+		had := 0
+		for range results {
+			had++
+			synctest.Wait()
+			require.LessOrEqual(t, taken-had, 16*(2+1))
+			if had == 200 {
+				break
+			}
+		}
+	})
+}
+
+func TestG05_NothingIsLeftOfAStream(t *testing.T) {
+	leave := map[string]func(results iter.Seq[workerpool.Result[int, int]]){
+		"break": func(results iter.Seq[workerpool.Result[int, int]]) {
+			for range results {
+				break
+			}
+		},
+		"panic": func(results iter.Seq[workerpool.Result[int, int]]) {
+			defer func() { _ = recover() }()
+			for range results {
+				panic("body")
+			}
+		},
+		"exit": func(results iter.Seq[workerpool.Result[int, int]]) {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				for range results {
+					runtime.Goexit()
+				}
+			}()
+			<-done
+		},
+	}
+	for name, leave := range leave {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				var now atomic.Int64
+				p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+					now.Add(1)
+					defer now.Add(-1)
+					if n > 0 {
+						<-ctx.Done()
+						time.Sleep(time.Second)
+					}
+					return n, nil
+				}, sized(3, 2)...)
+				defer p.Stop()
+				synctest.Wait()
+				before := goroutines()
+				results, errf := p.Stream(context.Background(), count(1<<40))
+				leave(results)
+				assert.NoError(t, errf())
+				assert.Zero(t, now.Load(), "something runs")
+				synctest.Wait()
+				assert.Equal(t, before, goroutines())
+			})
+		})
+	}
+}
+
+func TestG06_ACancelledBulkCallTakesBackOnlyItsOwnJobs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, patient, sized(2, 4)...)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		other := make(chan error, 1)
+		go func() { _, err := p.Do(t.Context(), 0); other <- err }()
+		synctest.Wait()
+		time.AfterFunc(time.Second, func() { cancel(errOwn) })
+		rs, err := p.Collect(ctx, upTo(5))
+		assert.ErrorIs(t, err, errOwn)
+		assert.ErrorIs(t, err, context.Canceled)
+		require.Len(t, rs, 5)
+		assert.Equal(t, 1, rs[0].Attempts)
+		for _, r := range rs[1:] {
+			assert.ErrorIs(t, r.Err, workerpool.ErrNotRun)
+			assert.ErrorIs(t, r.Err, errOwn)
+			assert.Zero(t, r.Attempts)
+		}
+		synctest.Wait()
+		assert.Equal(t, 1, p.Stats().Busy, "the other call goes on")
+		p.Stop()
+		assert.Error(t, <-other)
+	})
+}
+
+func TestG06_StopEndsAStreamWhoseRangeRests(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(2, 1)...)
+		results, errf := p.Stream(t.Context(), count(1000))
+		n, notRun := 0, 0
+		for r := range results {
+			if n++; n == 10 {
+				assert.Empty(t, p.Stop())
+			}
+			if errors.Is(r.Err, workerpool.ErrNotRun) {
+				assert.ErrorIs(t, r.Err, workerpool.ErrStopped)
+				notRun++
+			}
+		}
+		assert.ErrorIs(t, errf(), workerpool.ErrStopped)
+		s := p.Stats()
+		assert.EqualValues(t, n, s.Accepted, "each job that was taken has its result")
+		assert.EqualValues(t, notRun, s.NotRun)
+	})
+}
+
+func TestG07_InputsThatGoWrong(t *testing.T) {
+	inputs := map[string]struct {
+		end  func(yield func(int) bool)
+		says string
+	}{
+		"panic":  {func(func(int) bool) { panic(errOwn) }, "workerpool: Stream: the input panicked: " + errOwn.Error()},
+		"Goexit": {func(func(int) bool) { runtime.Goexit() }, "workerpool: Stream: the input called runtime.Goexit"},
+	}
+	for name, in := range inputs {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPoolOf(t, noop, sized(2, 2)...)
+				defer p.Stop()
+				results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
+					count(100)(yield)
+					in.end(yield)
+				})
+				n := 0
+				for range results {
+					n++
+				}
+				assert.Equal(t, 100, n, "what was taken before has its result")
+				assert.EqualError(t, errf(), in.says)
+				var caught *workerpool.PanicError
+				assert.True(t, errors.Is(errf(), workerpool.ErrGoexit) || errors.As(errf(), &caught) && errors.Is(caught, errOwn))
+				_, err := p.Do(t.Context(), 1)
+				assert.NoError(t, err)
+			})
+		})
+	}
+}
+
+// An input may wait for the results of what it has yielded.
+func TestG03_AnInputThatWaitsForItsResults(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(3, 8)...)
+		defer p.Stop()
+		had := make(chan struct{})
+		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
+			for i := range 1000 {
+				if !yield(i) {
+					return
+				}
+				<-had
+			}
+		})
+		for range results {
+			had <- struct{}{}
+		}
+		assert.NoError(t, errf())
+	})
+}
+
+func TestG08_ASmallCallBesideAHugeOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(context.Context, int) (int, error) { time.Sleep(time.Millisecond); return 0, nil }, sized(2, 8)...)
+		defer p.Stop()
+		huge := make(chan error, 1)
+		go func() { _, err := p.Map(t.Context(), upTo(1000)); huge <- err }()
+		time.Sleep(10*time.Millisecond + 1)
+		begin := time.Now()
+		_, err := p.Do(t.Context(), 1)
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 3*time.Millisecond)
+		begin = time.Now()
+		_, err = p.Map(t.Context(), upTo(4))
+		require.NoError(t, err)
+		assert.Less(t, time.Since(begin), 8*time.Millisecond)
+		assert.NoError(t, <-huge)
+	})
+}
+
+func TestG10_BulkCallsInsideBulkCalls(t *testing.T) {
+	matrix(t, func(t *testing.T, workers, buffer int) {
+		var p *workerpool.Pool[int, int]
+		var g gauge
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			g.enter()
+			defer g.leave()
+			if n <= 0 {
+				return 1, nil
+			}
+			return sumOf(ctx, p, &g, n)
+		}, sized(workers, buffer)...)
+		defer p.Stop()
+		for range 2 { // contexts go with jobs by their number, of chunks too
+			values, err := p.Map(t.Context(), []int{6, 5, 4})
+			require.NoError(t, err)
+			require.Equal(t, []int{36, 21, 9}, values)
+			v, err := p.Do(t.Context(), 6)
+			require.NoError(t, err)
+			require.Equal(t, 36, v)
+		}
+		_, peak, _ := g.read()
+		assert.LessOrEqual(t, peak, workers)
+	})
+}
+
+// sumOf has p do smaller jobs in one of the ways there are, and adds up what they return.
+func sumOf(ctx context.Context, p *workerpool.Pool[int, int], g *gauge, n int) (sum int, err error) {
+	switch n % 3 {
+	case 0:
+		g.leave()
+		defer g.enter()
+		values, err := p.Map(ctx, []int{n - 1, n - 2, n - 3})
+		for _, v := range values {
+			sum += v
+		}
+		return sum, err
+	case 1:
+		g.leave()
+		defer g.enter()
+		rs, err := p.Collect(ctx, []int{n - 1, n - 2})
+		for _, r := range rs {
+			sum += r.Value
+		}
+		return sum, err
+	}
+	results, errf := p.Stream(ctx, count(n))
+	g.leave()
+	for r := range results {
+		g.enter() // the body of the range runs in this job's place
+		sum += r.Value
+		g.leave()
+	}
+	g.enter()
+	return sum, errf()
+}
+
+func TestG04_BulkCallsThatHaveBegunAreFinished(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(_ context.Context, n int) (string, error) { time.Sleep(time.Second); return fmt.Sprint(n), nil }, sized(2, 1)...)
+		time.AfterFunc(time.Second/2, p.Close)
+		values, err := p.Map(t.Context(), upTo(20))
+		require.NoError(t, err)
+		assert.Len(t, values, 20)
+		assert.NoError(t, p.Shutdown(t.Context()))
+	})
+}

@@ -1,0 +1,147 @@
+package workerpool
+
+import "time"
+
+// chunk is some jobs of a bulk call, neighbours in its input, which a worker runs one
+// after the other. It takes the place of what a job that comes by itself costs: a place
+// in the queue, a context, an entry in each count.
+type chunk[T, R any] struct {
+	first  int     // the index in the input of the first job
+	jobs   []T     //
+	values []R     // what Func returned for them
+	errs   []error // and its errors; nil as long as there are none
+	ran    int     // how many have run; and the index of the one that runs
+
+	failed, panicked uint64 // how many of them
+
+	// For its call, with the call's mutex held.
+	began time.Time
+	place *place // in which it runs
+	at    int    // its index among those that run
+	late  bool   // it takes too long: the jobs that have yet to begin are for others
+	done  bool
+	next  *chunk[T, R] // in a list of a stream
+}
+
+// split leaves the first n jobs in c and returns a chunk of the others, which have not begun.
+func (c *chunk[T, R]) split(n int) *chunk[T, R] {
+	rest := &chunk[T, R]{first: c.first + n, jobs: c.jobs[n:], next: c.next}
+	c.jobs, c.next = c.jobs[:n:n], rest
+	if c.values != nil {
+		c.values, rest.values = c.values[:n:n], c.values[n:]
+	}
+	return rest
+}
+
+// fail notes the error of the job that runs.
+func (c *chunk[T, R]) fail(err error, panicked bool) {
+	c.failed++
+	if panicked {
+		c.panicked++
+	}
+	if c.errs == nil {
+		c.errs = make([]error, len(c.jobs))
+	}
+	c.errs[c.ran] = err
+}
+
+// result is the outcome of the i-th job of c. Why the call ended early is read only for a
+// job that did not run: it may be noted while other results are read.
+func (b *bulk[T, R]) result(c *chunk[T, R], i int) Result[T, R] {
+	if i >= c.ran {
+		return Result[T, R]{Job: c.jobs[i], Err: b.notRun}
+	}
+	r := Result[T, R]{Job: c.jobs[i], Value: c.values[i], Attempts: 1}
+	if c.errs != nil {
+		r.Err = c.errs[i]
+	}
+	return r
+}
+
+// help is what a worker does with the ticket of a bulk call: it runs chunks until there
+// are none, or it is the turn of others.
+func (w *worker[T, R]) help(b *bulk[T, R]) {
+	w.task = task[T, R]{} // of the job before
+	if b.join() {
+		w.bulk, w.helps = b, time.Now()
+		w.goOn()
+	}
+}
+
+// goOn runs further chunks of the call that the worker helps, if it does. If a Func has
+// panicked or exited, it begins with what is left of the chunk that the worker has.
+func (w *worker[T, R]) goOn() {
+	for b := w.bulk; w.bulk != nil; {
+		lent := false
+		if c := w.chunk; c != nil {
+			w.runChunk(b, c)
+			lent = w.place.end(c.ran)
+			w.passContexts(c.ran)
+			w.place.failed.Add(c.failed)
+			w.place.panicked.Add(c.panicked)
+			b.source.keep(c)
+		}
+		w.chunk = b.turn(w, w.chunk)
+		if lent {
+			w.awaitPlace()
+		}
+		if w.chunk == nil {
+			w.bulk = nil
+		}
+	}
+}
+
+// runChunk runs the jobs of c that have yet to run.
+//
+// Of jobs that do next to nothing this loop is what they cost, so what is rare is
+// elsewhere. All of them have one context: to end it after each, as for jobs that come
+// by themselves, is an atomic operation, which takes longer than some jobs do.
+func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
+	p, fn := w.pool, w.pool.fn
+	if p.jobTimeout != 0 {
+		fn = p.attempt
+	}
+	ctx := newContext(b.ctx, &w.place, &p.key)
+	look, ends, bound := &w.place.look, b.ends, p.bound
+	if c.values == nil {
+		c.values = make([]R, len(c.jobs))
+	}
+	jobs, values := c.jobs, c.values[:len(c.jobs)]
+	w.inFunc = true
+	for i := c.ran; i < len(jobs); i++ {
+		// A look at the contexts before each start, as in loop; the rest of what
+		// may be in the way sets look.
+		if (look.Load() || ends && b.ctx.Err() != nil || bound && p.ctx.Err() != nil) && !w.mayGoOn(b, c) {
+			break
+		}
+		value, err := fn(ctx, jobs[i])
+		if err != nil {
+			w.failed(b, c, err, false)
+		}
+		values[i] = value
+		c.ran = i + 1
+	}
+	w.inFunc = false
+}
+
+// mayGoOn reports whether the next job of c may start here.
+func (w *worker[T, R]) mayGoOn(b *bulk[T, R], c *chunk[T, R]) bool {
+	w.place.look.Store(false)
+	if w.place.isLent() { // a goroutine that Func left behind has it
+		w.awaitPlace()
+	}
+	if b.ended() || w.wake != nil && w.pool.excess.Load() > 0 {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err == nil && !c.late
+}
+
+// failed notes the error of the job that runs in c.
+func (w *worker[T, R]) failed(b *bulk[T, R], c *chunk[T, R], err error, panicked bool) {
+	c.fail(err, panicked)
+	if b.failFast {
+		b.fail(c.first+c.ran, err)
+	}
+}

@@ -1,0 +1,483 @@
+package workerpool
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A bulk call brings many jobs, and its caller waits for them. Through the queue go not
+// its jobs, each of which would cost as much as a Submit, but tickets. A worker that
+// receives one helps the call: it takes a chunk of jobs, runs them, takes the next, until
+// there are none, or others wait in the queue. Then it is their turn, and the call sends
+// another ticket to the end of the queue.
+//
+// All tickets are sent by the call's dispatcher, which has an entry in the ledger until
+// it has sent the last: as with every submitter, the jobs channel is open as long as it
+// may send. A ticket that is received when its call is over does nothing.
+//
+// Rejected: workers that send the ticket back themselves. They may not wait for a place,
+// and the last one may do it while the channel is closed.
+
+const (
+	// chunkTime is what a chunk of more than one job should take: much longer than the
+	// taking of it, so that this costs next to nothing, and short for those who wait.
+	chunkTime = 20 * time.Microsecond
+	// chunkMost is how many jobs a chunk has at most.
+	chunkMost = 1 << 13
+	// watchTime is how often the dispatcher looks for chunks that take too long.
+	watchTime = 5 * chunkTime
+)
+
+// source is where the jobs of a bulk call come from and where their outcomes go. All of
+// it but keep is called with the mutex of the call held.
+type source[T, R any] interface {
+	// ready returns how many jobs there are to be cut, and whether no more will come.
+	ready() (n int, ended bool)
+	// cut makes a chunk of the next n jobs.
+	cut(n int) *chunk[T, R]
+	// keep is called by the worker when it is through with a chunk, whose rest, if it
+	// has one, goes to others.
+	keep(c *chunk[T, R])
+	// finish is called after that, when the rest is cut off.
+	finish(c *chunk[T, R])
+	// announce says from how many ready jobs on the dispatcher has to be woken.
+	announce(n int)
+	// waits reports whether the caller does nothing but wait, so that the place of the
+	// job that calls may be lent; placeBack says that it is back.
+	waits() bool
+	placeBack()
+	// leaveOut is told of jobs that will not run.
+	leaveOut(c *chunk[T, R])
+}
+
+// bulk is a call with many jobs.
+type bulk[T, R any] struct {
+	pool     *Pool[T, R]
+	op       string
+	caller   context.Context
+	outer    *jobContext     // the job of this pool that calls, or nil; the dispatcher's
+	ctx      context.Context // of the jobs: ends with the caller's and the pool's
+	cancel   context.CancelCauseFunc
+	ends     bool // ctx may end by itself: always look at it
+	failFast bool // the first error ends the call
+	longest  int  // how many jobs a chunk may have
+	ticket   call[T, R]
+	wake     chan struct{} // the dispatcher looks around when something comes on it
+
+	mu      sync.Mutex
+	source  source[T, R]   // nil when the call is over
+	length  int            // how many jobs the next chunk has, if there are as many
+	rests   []*chunk[T, R] // that were cut off from chunks
+	running []*chunk[T, R]
+	helpers int   // workers that help, or will when they receive a ticket
+	inside  int   // those that help
+	lent    bool  // the place of outer
+	watched bool  // the dispatcher has to look for chunks that take too long
+	over    bool  // nothing runs, and nothing will
+	err     error // why the call ends early
+	notRun  error // of a job that does not run because of that
+}
+
+// newBulk enters a bulk call in the ledger, or returns why not. Its dispatcher has to run.
+func (p *Pool[T, R]) newBulk(ctx context.Context, op string) (*bulk[T, R], error) {
+	if err := p.mayStart(ctx, op); err != nil {
+		return nil, err
+	}
+	if err := p.enter(op); err != nil {
+		return nil, err
+	}
+	p.bulks.Add(1)
+	b := &bulk[T, R]{pool: p, op: op, caller: ctx, outer: p.jobOf(ctx), ends: ctx.Done() != nil}
+	b.ctx, b.cancel = context.WithCancelCause(ctx)
+	b.longest, b.length = chunkMost, 1
+	b.ticket.bulk = b
+	b.wake = make(chan struct{}, 1)
+	return b, nil
+}
+
+// dispatch sends tickets as long as there is something to do for one more worker. It
+// returns when the call is over: nothing runs, and nothing will.
+func (b *bulk[T, R]) dispatch() {
+	d := dispatcher[T, R]{bulk: b, poolEnds: b.pool.ctx.Done(), ends: b.ctx.Done()}
+	for d.plan() {
+		switch {
+		case d.lend():
+		case !d.ticket:
+			d.await(nil)
+		case d.trySend():
+			d.ticket = false
+		default:
+			b.pool.tickets.Add(1)
+			d.await(b.pool.jobs)
+			b.pool.tickets.Add(-1)
+		}
+	}
+	d.disarm()
+	b.cancel(nil)
+	b.pool.bulks.Add(-1)
+	b.pool.takeBack()
+}
+
+// dispatcher is what dispatch keeps in mind.
+type dispatcher[T, R any] struct {
+	*bulk[T, R]
+	ticket         bool            // there is one to be sent
+	cut            bool            // the end of a context was seen
+	back           <-chan struct{} // closed when whoever has the place of outer gives it back
+	poolEnds, ends <-chan struct{} // nil once that was seen
+	timer          *time.Timer     // for watch; its channel is nil as long as it is not needed
+	tick           <-chan time.Time
+}
+
+// plan decides whether to send a ticket, and reports false when the call is over.
+func (d *dispatcher[T, R]) plan() bool {
+	if !d.cut && d.ended() {
+		d.cut = true
+		d.stopByContext()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, more := d.ready()
+	if len(d.running) == 0 && !d.lent && (d.err != nil || n == 0 && !more) {
+		d.over = true
+		d.leaveOut()
+		return false
+	}
+	switch {
+	case d.ticket && (n == 0 || d.err != nil):
+		d.ticket = false
+		d.helpers--
+	case !d.ticket && d.wants():
+		d.ticket = true
+		d.helpers++
+	}
+	if d.watched && d.tick == nil {
+		d.arm()
+	}
+	return true
+}
+
+// await waits until there is a place for the ticket in jobs, which is nil if there is no
+// ticket, or something has changed.
+func (d *dispatcher[T, R]) await(jobs chan<- task[T, R]) {
+	select {
+	case jobs <- task[T, R]{call: &d.bulk.ticket}:
+		d.ticket = false
+	case <-d.wake:
+	case <-d.tick:
+		d.tick = nil
+		d.watch()
+	case <-d.back:
+		d.back = nil
+		d.placeIsBack()
+	case <-d.ends:
+		d.ends = nil
+	case <-d.poolEnds:
+		d.poolEnds = nil
+	}
+}
+
+func (d *dispatcher[T, R]) trySend() bool {
+	select {
+	case d.pool.jobs <- task[T, R]{call: &d.bulk.ticket}:
+		return true
+	default:
+		return false
+	}
+}
+
+// lend lends the place of the job that calls to one more helper, and reports whether it
+// did. It does not matter how many others there are: those that have yet to receive their
+// ticket may never do, if every worker has a job that waits as this one does. As long as
+// another call of that job has the place, back says when to try again.
+func (d *dispatcher[T, R]) lend() bool {
+	if d.outer == nil || d.back != nil || !d.lends() {
+		return false
+	}
+	lent, back := d.outer.lend()
+	switch {
+	case lent:
+		d.back = d.pool.runLent(d.outer, task[T, R]{call: &d.bulk.ticket})
+		return true
+	case back == nil: // that job has ended
+		d.outer = nil
+	}
+	d.back = back
+	d.drop()
+	d.placeIsBack()
+	return false
+}
+
+// lends notes that the place is lent, if it may be.
+func (b *bulk[T, R]) lends() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, _ := b.ready()
+	b.lent = b.err == nil && n > 0 && b.source.waits()
+	if b.lent {
+		b.helpers++
+	}
+	return b.lent
+}
+
+func (b *bulk[T, R]) placeIsBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lent = false
+	b.source.placeBack()
+}
+
+func (d *dispatcher[T, R]) arm() {
+	if d.timer == nil {
+		d.timer = time.NewTimer(watchTime)
+	} else {
+		d.timer.Reset(watchTime)
+	}
+	d.tick = d.timer.C
+}
+
+func (d *dispatcher[T, R]) disarm() {
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}
+
+// watch looks for chunks that take too long. What has yet to begin of their jobs is for
+// others, and chunks are short again. If all are in time it goes on watching.
+func (b *bulk[T, R]) watch() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now()
+	b.watched = false
+	for _, c := range b.running {
+		switch {
+		case now.Sub(c.began) < 2*chunkTime:
+			b.watched = true
+		case len(c.jobs) > 1 && !c.late:
+			c.late = true
+			c.place.look.Store(true)
+			fallthrough
+		default:
+			b.length = 1
+		}
+	}
+	b.watched = b.watched && b.length > 1
+}
+
+// poke makes the dispatcher look around.
+func (b *bulk[T, R]) poke() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it has yet to look
+	}
+}
+
+// ready returns how many jobs there are for helpers, and whether more may come.
+func (b *bulk[T, R]) ready() (n int, more bool) {
+	n, ended := b.source.ready()
+	for _, c := range b.rests {
+		n += len(c.jobs)
+	}
+	return n, !ended
+}
+
+// wants reports whether there is something to do for one more helper.
+//
+// Those that have received their ticket come back for the next chunk: soon, where chunks
+// are of several jobs, since such a chunk does not take long. So what they will take does
+// not need another helper. Where it does take long, watch sets the length to one.
+func (b *bulk[T, R]) wants() bool {
+	if b.err != nil || b.over {
+		return false
+	}
+	expected := (b.helpers - b.inside) * b.length
+	if b.length > 1 {
+		expected = b.helpers * b.length
+	}
+	if b.helpers >= b.pool.places() {
+		expected = math.MaxInt
+	}
+	b.source.announce(expected) // before ready: a job that comes in between is seen by one of the two
+	n, _ := b.ready()
+	return n > expected
+}
+
+// places is how many workers there are for jobs.
+func (p *Pool[T, R]) places() int { return int(max(1, p.live.Load()-p.excess.Load())) }
+
+// join reports whether the worker that has received a ticket is still needed.
+func (b *bulk[T, R]) join() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return false
+	}
+	b.inside++
+	return true
+}
+
+// drop gives up a ticket that nobody will use, because the pool was cancelled.
+func (b *bulk[T, R]) drop() {
+	b.mu.Lock()
+	b.helpers--
+	b.mu.Unlock()
+	b.poke()
+}
+
+// turn ends c, if there is one, and returns the next chunk for w, or nil when w has to
+// leave the call.
+func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R]) *chunk[T, R] {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c != nil {
+		b.finish(c, now)
+	}
+	next := b.take(w, now)
+	if next == nil {
+		b.inside--
+		b.helpers--
+	}
+	if b.wants() || len(b.running) == 0 {
+		b.poke()
+	}
+	return next
+}
+
+func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
+	last := len(b.running) - 1
+	b.running[c.at] = b.running[last]
+	b.running[c.at].at = c.at
+	b.running[last] = nil
+	b.running = b.running[:last]
+	b.adapt(c.ran, now.Sub(c.began))
+	if c.ran < len(c.jobs) {
+		b.rests = append(b.rests, c.split(c.ran))
+	}
+	c.done, c.place = true, nil
+	b.source.finish(c)
+}
+
+// adapt sets the length of chunks by what the last one took.
+func (b *bulk[T, R]) adapt(ran int, took time.Duration) {
+	switch {
+	case took < chunkTime && ran >= b.length:
+		b.length = min(2*b.length, b.longest)
+	case took > 4*chunkTime:
+		b.length = max(1, min(b.length, int(int64(ran)*int64(chunkTime)/int64(took))))
+	}
+}
+
+// take returns the next chunk for w, or nil.
+func (b *bulk[T, R]) take(w *worker[T, R], now time.Time) *chunk[T, R] {
+	if b.over || b.err != nil || b.ended() || b.leaves(w, now) {
+		return nil
+	}
+	c := b.cut()
+	if c == nil {
+		return nil
+	}
+	c.began, c.place, c.at = now, &w.place, len(b.running)
+	b.running = append(b.running, c)
+	if b.length > 1 && !b.watched {
+		b.watched = true
+		b.poke()
+	}
+	return c
+}
+
+// leaves reports whether w has to leave the call though there may be more to do.
+func (b *bulk[T, R]) leaves(w *worker[T, R], now time.Time) bool {
+	p := b.pool
+	if w.wake == nil { // it has the place of the job that calls
+		return !b.source.waits()
+	}
+	return p.excess.Load() > 0 || now.Sub(w.helps) > chunkTime && p.othersWait(b.helpers-b.inside)
+}
+
+// othersWait reports whether anything waits for a worker beside as many tickets of one's
+// own.
+func (p *Pool[T, R]) othersWait(own int) bool {
+	return len(p.jobs)+int(p.waiting.Load()+p.tickets.Load()) > own
+}
+
+// cut returns the next jobs, first those that were cut off, or nil if there are none.
+func (b *bulk[T, R]) cut() *chunk[T, R] {
+	if len(b.rests) == 0 {
+		n, _ := b.source.ready()
+		if n = min(n, b.length); n == 0 {
+			return nil
+		}
+		b.pool.taken.Add(uint64(n))
+		return b.source.cut(n)
+	}
+	first := 0
+	for i, c := range b.rests {
+		if c.first < b.rests[first].first {
+			first = i
+		}
+	}
+	c := b.rests[first]
+	if len(c.jobs) > b.length {
+		b.rests[first] = c.split(b.length)
+	} else {
+		b.rests = slices.Delete(b.rests, first, first+1)
+	}
+	return c
+}
+
+// leaveOut gives up the jobs that will not run. It is called with mu held.
+func (b *bulk[T, R]) leaveOut() {
+	b.length = math.MaxInt
+	for c := b.cut(); c != nil; c = b.cut() {
+		b.pool.notRun.Add(uint64(len(c.jobs)))
+		c.done = true
+		b.source.leaveOut(c)
+	}
+}
+
+// stop ends the call early with err, and reports whether nothing else has before. What
+// runs sees its context end with the cause.
+func (b *bulk[T, R]) stop(err, cause error) bool {
+	b.mu.Lock()
+	first := b.err == nil && !b.over
+	if first {
+		b.err = err
+		b.source.announce(-1)
+		for _, c := range b.running {
+			c.place.look.Store(true)
+		}
+	}
+	b.mu.Unlock()
+	b.cancel(cause)
+	b.poke()
+	return first
+}
+
+// stopByContext ends the call because its context or that of the pool has ended.
+func (b *bulk[T, R]) stopByContext() {
+	ctx := b.caller
+	if b.pool.ctx.Err() != nil {
+		ctx = b.pool.ctx
+	}
+	b.mu.Lock()
+	if b.notRun == nil {
+		b.notRun = b.pool.contextError(ctx, "job not run", ErrNotRun)
+	}
+	b.mu.Unlock()
+	b.stop(b.pool.contextError(ctx, b.op+": cut short"), context.Cause(ctx))
+}
+
+// ended reports whether a context has ended without which no job may start.
+func (b *bulk[T, R]) ended() bool { return b.ctx.Err() != nil || b.pool.ctx.Err() != nil }
+
+// fail ends the call because of the error of a job.
+func (b *bulk[T, R]) fail(index int, err error) {
+	if !b.ended() && b.stop(newError(b.pool.name, []error{err}, "%s: job %d: %v", b.op, index, err), err) {
+		return
+	}
+	b.pool.logLost(err)
+}

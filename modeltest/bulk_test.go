@@ -1,0 +1,363 @@
+package modeltest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"strings"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// bulk is what a bulk call is made of.
+type bulk struct {
+	jobs   []*job
+	input  inputOp // of a stream
+	body   bodyOp  // of the range over it
+	leaves int     // after how many results the body leaves the range; 0 if it does not
+
+	// What the model knows, guarded by the world's mutex.
+	taken   int // jobs that the input has yielded
+	over    bool
+	feeding bool // the input has begun, and not ended
+	blocked int  // how many of input and body wait at a gate
+	next    int  // the index of the job whose result is due
+}
+
+// inputOp is what the input of a stream does beside yielding its jobs.
+type inputOp int
+
+const (
+	inputPlain  inputOp = iota
+	inputGate           // waits at a gate in the middle
+	inputPanic          // panics at the end
+	inputGoexit         // exits at the end
+	inputDeaf           // goes on when it was told to stop
+	inputs
+)
+
+// bodyOp is what the body of a range over a stream does.
+type bodyOp int
+
+const (
+	bodyPlain  bodyOp = iota
+	bodyGate          // waits at a gate with the first result
+	bodyPanic         // panics when it leaves
+	bodyGoexit        // exits when it leaves
+	bodies
+)
+
+var (
+	inputNames = [...]string{"", ", input waits at a gate", ", input panics", ", input exits", ", input is deaf"}
+	bodyNames  = [...]string{"", ", body waits at a gate", ", body panics", ", body exits"}
+)
+
+func (b *bulk) String() string {
+	parts := make([]string, 0, len(b.jobs))
+	for _, j := range b.jobs {
+		parts = append(parts, j.String())
+	}
+	s := "[" + strings.Join(parts, ", ") + "]" + inputNames[b.input] + bodyNames[b.body]
+	if b.leaves > 0 {
+		s += fmt.Sprintf(", leaves after %d", b.leaves)
+	}
+	return s
+}
+
+// performBulk carries out a bulk call, and judges what it says.
+func (w *world) performBulk(p *pending) {
+	defer func() { // also if the body of a range exits
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.settleBulk(p)
+	}()
+	switch p.op {
+	case callMap:
+		w.performMap(p)
+	case callCollect:
+		w.performCollect(p)
+	default:
+		w.performStream(p)
+	}
+}
+
+// settleBulk is for when a bulk call has returned: nothing of it runs, and those of its
+// jobs that nobody has an outcome of have either run or will not.
+func (w *world) settleBulk(p *pending) {
+	b := p.bulk
+	b.over = true
+	w.must(!b.feeding, "%s returns before its input", callNames[p.op])
+	for i, j := range b.jobs {
+		w.must(j.began == j.ended, "%s returns: %s", callNames[p.op], j.fateString())
+		if j.refused || j.received > 0 {
+			continue
+		}
+		if p.op.streams() && i >= b.taken {
+			continue
+		}
+		j.accepted = true
+		if j.began > 0 {
+			j.left = true
+		} else {
+			j.notRun = true
+			j.received = 1 // nobody has asked
+		}
+	}
+}
+
+func (w *world) refuseBulk(p *pending, err error) bool {
+	if strings.Contains(err.Error(), "cut short") {
+		return false
+	}
+	closed := errors.Is(err, workerpool.ErrClosed)
+	w.rejected++
+	w.must(!closed || w.closing, "%s says %v, and nobody has closed", callNames[p.op], err)
+	w.must(closed || errors.Is(err, context.Cause(p.ctx)), "%s says %v, and its context %v", callNames[p.op], err, context.Cause(p.ctx))
+	for _, j := range p.bulk.jobs {
+		j.refused = true
+	}
+	return true
+}
+
+// mustBeCutShort judges an error that says why a call ended early.
+func (w *world) mustBeCutShort(p *pending, err error) {
+	ended := p.ctx.Err()
+	own := ended != nil && errors.Is(err, ended) && errors.Is(err, context.Cause(p.ctx))
+	w.must(own || w.cancelled || w.doomed, "%s says %v, and its context %v", callNames[p.op], err, ended)
+	w.must(hasCause(err) && !errors.Is(err, workerpool.ErrClosed), "%s says %v", callNames[p.op], err)
+}
+
+func (w *world) performMap(p *pending) {
+	values, err := w.pool.Map(p.ctx, p.bulk.jobs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.must(err == nil || values == nil, "Map returns values beside %v", err)
+	switch {
+	case err == nil:
+		w.mustBeOpen(p)
+		w.must(len(values) == len(p.bulk.jobs), "Map returns %d values of %d", len(values), len(p.bulk.jobs))
+		for i, j := range p.bulk.jobs {
+			j.accepted = true
+			w.judge(j, values[i], nil)
+		}
+	case strings.HasPrefix(err.Error(), "workerpool: Map: job "):
+		var index int
+		_, serr := fmt.Sscanf(err.Error(), "workerpool: Map: job %d:", &index)
+		w.must(serr == nil && index < len(p.bulk.jobs), "Map says %v", err)
+		if w.wrong == nil {
+			j := p.bulk.jobs[index]
+			j.accepted = true
+			w.judge(j, 0, err)
+		}
+	case w.refuseBulk(p, err):
+	default:
+		w.mustBeCutShort(p, err)
+	}
+}
+
+func (w *world) performCollect(p *pending) {
+	results, err := w.pool.Collect(p.ctx, p.bulk.jobs)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if results == nil && err != nil {
+		w.must(w.refuseBulk(p, err), "Collect says %v", err)
+		return
+	}
+	w.mustBeOpen(p)
+	if err != nil {
+		w.mustBeCutShort(p, err)
+	}
+	w.must(len(results) == len(p.bulk.jobs), "Collect returns %d results of %d", len(results), len(p.bulk.jobs))
+	for i, r := range results {
+		w.must(r.Job == p.bulk.jobs[i], "result %d of Collect is of another job", i)
+		w.must(err != nil || !errors.Is(r.Err, workerpool.ErrNotRun) || isOutcome(r.Err), "%v beside no error of Collect", r.Err)
+		r.Job.accepted = true
+		w.judgeResult(r)
+	}
+}
+
+// errBody is what a body of a range panics with.
+var errBody = errors.New("the body panics")
+
+func (w *world) performStream(p *pending) {
+	call := w.pool.Stream
+	if p.op == callUnordered {
+		call = w.pool.StreamUnordered
+	}
+	results, errf := call(p.ctx, w.input(p))
+	defer func() {
+		if v := recover(); v != nil && v != any(errBody) {
+			panic(v)
+		}
+	}()
+	left := w.consume(p, results)
+	err := errf()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judgeStream(p, left, err)
+}
+
+// consume ranges over results, and reports whether it has left the range.
+func (w *world) consume(p *pending, results iter.Seq[workerpool.Result[*job, int]]) (left bool) {
+	n := 0
+	for r := range results {
+		w.comeToBody(p)
+		w.receiveOfStream(p, r)
+		if n++; n == 1 && p.bulk.body == bodyGate {
+			w.block(p)
+		}
+		if n == p.bulk.leaves {
+			switch p.bulk.body {
+			case bodyPanic:
+				w.goFromBody(p)
+				panic(errBody)
+			case bodyGoexit:
+				w.goFromBody(p)
+				runtime.Goexit()
+			}
+			w.goFromBody(p)
+			return true
+		}
+		w.goFromBody(p)
+	}
+	return false
+}
+
+// comeToBody notes that the body of a range runs: where that is in a job, the job goes on.
+func (w *world) comeToBody(p *pending) {
+	if p.inside != nil {
+		w.comeBack(p.inside)
+	}
+}
+
+func (w *world) goFromBody(p *pending) {
+	if p.inside != nil {
+		w.goAway(p.inside)
+	}
+}
+
+func (w *world) receiveOfStream(p *pending, r workerpool.Result[*job, int]) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := p.bulk
+	if p.op == callStream {
+		w.must(b.next < len(b.jobs) && r.Job == b.jobs[b.next], "result %d of a stream is of another job", b.next)
+	}
+	b.next++
+	w.must(b.next <= b.taken, "a stream has more results than jobs")
+	r.Job.accepted = true
+	w.judgeResult(r)
+}
+
+// input is the input of a stream.
+func (w *world) input(p *pending) iter.Seq[*job] {
+	b := p.bulk
+	return func(yield func(*job) bool) {
+		told := false // to stop: then yield panics if it is called again
+		w.feeds(p, true)
+		defer w.feeds(p, false)
+		for i, j := range b.jobs {
+			if b.input == inputGate && i == len(b.jobs)/2 {
+				w.block(p)
+			}
+			if w.mu.Lock(); !told {
+				b.taken = i + 1
+			}
+			w.mu.Unlock()
+			if told = !yield(j); told && b.input != inputDeaf {
+				return
+			}
+		}
+		switch b.input {
+		case inputPanic:
+			panic(errInput)
+		case inputGoexit:
+			runtime.Goexit()
+		}
+	}
+}
+
+var errInput = errors.New("the input panics")
+
+func (w *world) feeds(p *pending, on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.bulk.feeding = on
+}
+
+// block waits at a gate.
+func (w *world) block(p *pending) {
+	w.mu.Lock()
+	p.bulk.blocked++
+	w.mu.Unlock()
+	w.gate(nil)
+	w.mu.Lock()
+	p.bulk.blocked--
+	w.mu.Unlock()
+}
+
+// judgeStream judges why a stream ended.
+func (w *world) judgeStream(p *pending, left bool, err error) {
+	b := p.bulk
+	var panicked *workerpool.PanicError
+	isPanic := errors.As(err, &panicked) && strings.Contains(err.Error(), "the input panicked")
+	isExit := errors.Is(err, workerpool.ErrGoexit) && strings.Contains(err.Error(), "the input called")
+	w.must(!left || err == nil, "a range that was left says %v", err)
+	switch {
+	case err == nil && !left:
+		w.must(b.taken == len(b.jobs) && b.next == b.taken, "a stream without error has %d results of %d jobs of %d", b.next, b.taken, len(b.jobs))
+		w.must(b.input != inputPanic && b.input != inputGoexit, "a stream without error, and yet%s", inputNames[b.input])
+	case err == nil:
+	case isPanic:
+		deaf := b.input == inputDeaf
+		w.must(b.input == inputPanic && panicked.Value == any(errInput) || deaf, "%s says %v", callNames[p.op], err)
+	case isExit:
+		w.must(b.input == inputGoexit, "%s says %v", callNames[p.op], err)
+	case b.taken == 0 && w.refuseBulk(p, err):
+	default:
+		w.mustBeCutShort(p, err)
+	}
+	if err != nil && !left {
+		w.must(b.next == b.taken, "a stream has %d results of %d jobs: %v", b.next, b.taken, err)
+	}
+}
+
+// judgeResult judges an outcome that came as a Result.
+func (w *world) judgeResult(r workerpool.Result[*job, int]) {
+	attempts := 1
+	if errors.Is(r.Err, workerpool.ErrNotRun) && !isOutcome(r.Err) {
+		attempts = 0
+	}
+	w.must(r.Attempts == attempts, "Attempts is %d beside %v", r.Attempts, r.Err)
+	w.judge(r.Job, r.Value, r.Err)
+}
+
+// mustBeInTurn holds the only worker of a pool against G8: it runs the jobs of one bulk
+// call in the order of its input.
+func (w *world) mustBeInTurn(j *job) {
+	for _, other := range j.call.bulk.jobs {
+		if other == j {
+			return
+		}
+		w.must(other.began > 0, "job%d begins before job%d of the same call", j.id, other.id)
+	}
+}
+
+// checkBulk looks whether a bulk call that has not returned has a reason.
+func (w *world) checkBulk(p *pending, s workerpool.Stats) {
+	if p.bulk.blocked > 0 {
+		return
+	}
+	for _, j := range p.bulk.jobs {
+		if j.running() {
+			return
+		}
+	}
+	if p.inside != nil && p.inside.running() {
+		w.must(w.hasPendingRival(p), "%s from inside job%d waits", callNames[p.op], p.inside.id)
+		return
+	}
+	w.must(s.Busy >= s.Workers && !w.cancelled, "%s waits and a worker does too: %+v", callNames[p.op], s)
+}

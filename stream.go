@@ -1,0 +1,465 @@
+package workerpool
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Stream runs the jobs that come from an input on the pool, and returns a sequence of
+// their results in the order of the input. Results come while the input goes on:
+//
+//	results, err := pool.Stream(ctx, jobs)
+//	for r := range results {
+//		fmt.Println(r.Job, r.Value, r.Err)
+//	}
+//	if err() != nil {
+//		return err() // the input was not read to its end
+//	}
+//
+// Nothing happens before the range begins. Then jobs are taken from the input when there
+// is somebody to run them, but never more than a window of 16 x (Workers + Buffer) ahead of
+// the results that the range has had, so a stream may be endless. It goes on after the
+// errors of jobs, which are in their results.
+//
+// The range ends when the input has, and every job taken from it has had its result; or
+// after a break, whenever it likes. It ends early too when ctx or the pool's context ends:
+// then the results of all jobs that were taken come first, those of jobs that did not run
+// with an Err that wraps [ErrNotRun] and the cause. When the range has ended, however it
+// has, nothing of the stream is left: it waits for the jobs that run, whose context ends,
+// and for the input to return from what it is doing, which nobody can interrupt.
+//
+// err says, after the range, why the input was not read to its end: the error and cause of
+// the context that ended, [ErrClosed], or the panic of the input, as a [*PanicError], or
+// [ErrGoexit] if it called runtime.Goexit; or that ctx or jobs was nil. It is nil if the
+// input was read to its end, or the range was left. An input that has an error of its own
+// keeps it: everything that the input did happens before the range ends.
+//
+// jobs runs on a goroutine of the stream, so it must not be used elsewhere meanwhile. The
+// jobs run under ctx, values included, and are cancelled with the pool's context too. A
+// stream that has begun before Close is finished whole, and Wait and Shutdown wait for it,
+// so don't call them in the body of the range. Each range over the results is a stream of
+// its own, over whatever jobs yields then.
+//
+// What else the pool has to do goes on meanwhile, by turns; see "Many jobs at once" in the
+// documentation of the package, also for what jobs must not do. In a job, with the job's
+// context, the job's place is lent while the range waits for a result.
+func (p *Pool[T, R]) Stream(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], err func() error) {
+	return ranges(func(yield func(Result[T, R]) bool) error { return p.stream(ctx, "Stream", jobs, yield) })
+}
+
+// StreamUnordered is [Pool.Stream] with the results in the order in which the jobs end, so
+// that none waits for one that takes longer.
+func (p *Pool[T, R]) StreamUnordered(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], err func() error) {
+	return ranges(func(yield func(Result[T, R]) bool) error { return p.stream(ctx, "StreamUnordered", jobs, yield) })
+}
+
+// Stream is [Pool.Stream] on a pool of its own, which is made with opts when the range
+// begins, and is gone when it ends. err may be an error of [New] too. WithContext is not an
+// option here: it is ctx that the jobs run under.
+func Stream[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], err func() error) {
+	return ownStream(ctx, "Stream", jobs, fn, opts)
+}
+
+// StreamUnordered is [Stream] with the results in the order in which the jobs end.
+func StreamUnordered[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], err func() error) {
+	return ownStream(ctx, "StreamUnordered", jobs, fn, opts)
+}
+
+func ownStream[T, R any](ctx context.Context, op string, jobs iter.Seq[T], fn Func[T, R], opts []Option) (iter.Seq[Result[T, R]], func() error) {
+	return ranges(func(yield func(Result[T, R]) bool) error {
+		p, err := newOwn(ctx, op, maxWorkers, fn, opts)
+		if err != nil {
+			return err
+		}
+		defer p.end()
+		return p.stream(ctx, op, jobs, yield)
+	})
+}
+
+// ranges makes of a function that yields results and returns an error the two that a
+// stream is.
+func ranges[V any](run func(yield func(V) bool) error) (iter.Seq[V], func() error) {
+	var mu sync.Mutex
+	var last error
+	set := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = err
+	}
+	results := func(yield func(V) bool) {
+		set(nil) // for a consumer that panics or exits
+		set(run(yield))
+	}
+	err := func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		return last
+	}
+	return results, err
+}
+
+// stream is a bulk call whose jobs come one by one, and whose results go as they are
+// ready: where its jobs come from, and where its results go.
+//
+// Three goroutines have to do with it beside the workers. The feeder runs the input and
+// puts jobs into a ring, from which the workers cut chunks. The consumer, on the caller's
+// goroutine, takes chunks that have run. And there is the dispatcher.
+type stream[T, R any] struct {
+	bulk    *bulk[T, R]
+	ordered bool
+	window  int // how many jobs are taken from the input that the consumer has not had
+
+	// The feeder's.
+	ring  []T // its length is a power of two, and at least window
+	fed   int // how many jobs it has put there
+	limit int // how many it may
+	_     cacheLine
+	// What both sides look at.
+	tail atomic.Int64  // fed, for those who cut
+	bell atomic.Int64  // when fed is more, the dispatcher wants to know
+	room chan struct{} // something comes on it when the consumer has had results
+	_    cacheLine
+	had  atomic.Int64 // how many results the consumer has had
+	full atomic.Bool  // the feeder waits for room
+	_    cacheLine
+
+	// With the mutex of the call held.
+	head        int          // how many jobs are cut
+	first, last *chunk[T, R] // in the order of the input, those that run and those that ran; or, not ordered, those that ran
+	spare       []*chunk[T, R]
+	inputEnded  bool
+	inputErr    error
+	goroutines  int // feeder and dispatcher
+	waiting     bool
+	news        chan struct{} // something comes on it when the consumer need not wait any more
+
+	// The consumer's.
+	nested   bool         // he is a job of the pool
+	current  *chunk[T, R] // whose results he gets
+	yielded  int          // how many of them he had
+	complete bool         // he had all results
+}
+
+// stream carries out a whole stream, and returns why it ended early, if it did and the
+// consumer does not know that himself.
+func (p *Pool[T, R]) stream(ctx context.Context, op string, jobs iter.Seq[T], yield func(Result[T, R]) bool) error {
+	if jobs == nil {
+		return newError(p.name, nil, "%s: jobs must not be nil", op)
+	}
+	b, err := p.newBulk(ctx, op)
+	if err != nil {
+		return err
+	}
+	s := &stream[T, R]{bulk: b, ordered: op == "Stream", goroutines: 2, nested: b.outer != nil}
+	s.window = 16 * (p.places() + cap(p.jobs))
+	s.ring, s.limit = make([]T, 1<<bits.Len(uint(s.window-1))), s.window
+	s.room, s.news = make(chan struct{}, 1), make(chan struct{}, 1)
+	b.longest = max(1, min(chunkMost, s.window/4))
+	b.source = s
+	go s.feed(jobs)
+	go func() {
+		b.dispatch()
+		s.goroutineEnds()
+	}()
+	defer s.leave()
+	return s.consume(yield)
+}
+
+// feed is the goroutine of the input.
+func (s *stream[T, R]) feed(jobs iter.Seq[T]) {
+	p := s.bulk.pool
+	err := newError(p.name, []error{ErrGoexit}, "%s: the input called runtime.Goexit", s.bulk.op)
+	defer func() {
+		s.bulk.mu.Lock()
+		s.inputEnded, s.inputErr = true, err
+		if s.bulk.over { // else the dispatcher sees to it
+			s.bulk.leaveOut()
+		}
+		s.bulk.mu.Unlock()
+		s.bulk.poke()
+		s.goroutineEnds()
+	}()
+	caught := s.pull(jobs)
+	if err = nil; caught != nil {
+		err = newError(p.name, []error{caught}, "%s: the input panicked: %v", s.bulk.op, caught.Value)
+	}
+}
+
+// pull takes jobs from the input until it ends, or the call does. It returns the panic of
+// the input, if it panicked.
+func (s *stream[T, R]) pull(jobs iter.Seq[T]) (caught *PanicError) {
+	returned := false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				caught = newPanicError(v)
+			}
+		}
+	}()
+	for job := range jobs {
+		if !s.put(job) {
+			break
+		}
+	}
+	returned = true
+	return nil
+}
+
+// put puts a job from the input where workers take it. It reports whether to go on.
+func (s *stream[T, R]) put(job T) bool {
+	s.ring[s.fed&(len(s.ring)-1)] = job
+	s.fed++
+	s.tail.Store(int64(s.fed))
+	if int64(s.fed) > s.bell.Load() && !s.ringBell() {
+		return false
+	}
+	return s.fed < s.limit || s.awaitRoom()
+}
+
+// ringBell tells the dispatcher of jobs for one more helper.
+func (s *stream[T, R]) ringBell() bool {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	if s.bulk.err != nil || s.bulk.ended() {
+		return false
+	}
+	s.bell.Store(math.MaxInt64) // until it has looked
+	s.bulk.poke()
+	return true
+}
+
+// awaitRoom waits until there are fewer than a window of jobs between the input and the
+// consumer. It reports false if the call ends.
+func (s *stream[T, R]) awaitRoom() bool {
+	for {
+		s.full.Store(true)
+		if s.limit = int(s.had.Load()) + s.window; s.fed < s.limit {
+			s.full.Store(false)
+			return true
+		}
+		select {
+		case <-s.room:
+		case <-s.bulk.ctx.Done():
+			return false
+		case <-s.bulk.pool.ctx.Done():
+			return false
+		}
+	}
+}
+
+// ready and the other methods of a source follow.
+func (s *stream[T, R]) ready() (n int, ended bool) { return int(s.tail.Load()) - s.head, s.inputEnded }
+
+func (s *stream[T, R]) cut(n int) *chunk[T, R] {
+	c := s.newChunk(n)
+	c.first = s.head
+	at := s.head & (len(s.ring) - 1)
+	m := copy(c.jobs, s.ring[at:])
+	clear(s.ring[at : at+m])
+	copy(c.jobs[m:], s.ring)
+	clear(s.ring[:n-m])
+	s.head += n
+	if s.ordered {
+		s.push(c)
+	}
+	return c
+}
+
+func (s *stream[T, R]) newChunk(n int) *chunk[T, R] {
+	if len(s.spare) == 0 {
+		return &chunk[T, R]{jobs: make([]T, n), values: make([]R, n)}
+	}
+	c := s.spare[len(s.spare)-1]
+	s.spare = s.spare[:len(s.spare)-1]
+	*c = chunk[T, R]{jobs: slices.Grow(c.jobs[:0], n)[:n], values: slices.Grow(c.values[:0], n)[:n]}
+	return c
+}
+
+func (s *stream[T, R]) push(c *chunk[T, R]) {
+	c.next = nil
+	if s.first == nil {
+		s.first, s.last = c, c
+		return
+	}
+	for s.last.next != nil { // it was split
+		s.last = s.last.next
+	}
+	s.last.next = c
+	s.last = c
+}
+
+func (s *stream[T, R]) keep(*chunk[T, R]) {}
+
+func (s *stream[T, R]) finish(c *chunk[T, R]) {
+	if !s.ordered {
+		s.push(c)
+	}
+	s.tell()
+}
+
+func (s *stream[T, R]) leaveOut(c *chunk[T, R]) {
+	if !s.ordered {
+		s.push(c)
+	}
+	s.tell()
+}
+
+func (s *stream[T, R]) announce(expected int) {
+	bell := int64(math.MaxInt64)
+	if expected < math.MaxInt-s.head {
+		bell = int64(s.head + expected)
+	}
+	s.bell.Store(bell)
+}
+
+func (s *stream[T, R]) waits() bool { return s.waiting && !s.has() }
+func (s *stream[T, R]) placeBack()  { s.tell() }
+
+// has reports whether there are results for the consumer.
+func (s *stream[T, R]) has() bool { return s.first != nil && s.first.done }
+
+// tell wakes the consumer if he need not wait any more. He does as long as the place of
+// his job is lent.
+func (s *stream[T, R]) tell() {
+	if s.waiting && !s.bulk.lent && (s.has() || s.goroutines == 0) {
+		s.waiting = false
+		select {
+		case s.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (s *stream[T, R]) goroutineEnds() {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	s.goroutines--
+	s.tell()
+}
+
+// consume yields results until there are no more, and returns why there are not.
+//
+// A chunk is emptied when the consumer has had all of it, and not job by job: its memory
+// was just written by another processor, and to write it too takes longer than to read it.
+func (s *stream[T, R]) consume(yield func(Result[T, R]) bool) error {
+	for c := s.receive(); c != nil; c = s.receive() {
+		s.current, s.yielded = c, 0
+		if n := len(c.jobs); n == 1 {
+			r := s.bulk.result(c, 0)
+			s.free(c)
+			if !yield(r) {
+				return nil
+			}
+			continue
+		}
+		for i := range c.jobs {
+			s.yielded = i + 1
+			if !yield(s.bulk.result(c, i)) {
+				return nil
+			}
+		}
+		s.free(c)
+	}
+	s.complete = true
+	switch {
+	case s.bulk.err == nil:
+		return s.inputErr
+	case s.inputErr == nil:
+		return s.bulk.err
+	}
+	return errors.Join(s.bulk.err, s.inputErr)
+}
+
+// receive returns the next chunk for the consumer, or nil when there is none any more.
+func (s *stream[T, R]) receive() *chunk[T, R] {
+	for {
+		c, over := s.pop()
+		if c != nil || over {
+			return c
+		}
+		if s.nested {
+			s.bulk.poke() // his place may be lent now
+		}
+		<-s.news
+	}
+}
+
+func (s *stream[T, R]) pop() (c *chunk[T, R], over bool) {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	if s.has() {
+		c = s.first
+		if s.first = c.next; s.last == c {
+			s.last = c.next // nil, or what was split off
+		}
+		return c, false
+	}
+	s.waiting = s.goroutines > 0
+	return nil, !s.waiting
+}
+
+// free is for a chunk whose results the consumer has had.
+func (s *stream[T, R]) free(c *chunk[T, R]) {
+	n := len(c.jobs)
+	s.current = nil
+	clear(c.jobs)
+	clear(c.values)
+	c.errs = nil
+	s.bulk.mu.Lock()
+	s.spare = append(s.spare, c)
+	s.bulk.mu.Unlock()
+	s.had.Add(int64(n))
+	if s.full.Load() {
+		s.full.Store(false)
+		select {
+		case s.room <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// leave ends the call, if it has not ended yet, because the consumer has left, and waits
+// until nothing of it is left.
+func (s *stream[T, R]) leave() {
+	b := s.bulk
+	if s.complete {
+		return
+	}
+	b.stop(newError(b.pool.name, nil, "%s: the range was left", b.op), nil)
+	for s.awaits() {
+		<-s.news
+	}
+	s.logUnread()
+}
+
+// awaits reports whether the consumer has to wait for goroutines.
+func (s *stream[T, R]) awaits() bool {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	s.waiting = s.goroutines > 0
+	return s.waiting
+}
+
+// logUnread logs the panics among the results that the consumer has left behind.
+func (s *stream[T, R]) logUnread() {
+	if c := s.current; c != nil {
+		c.next, s.first = s.first, c
+	}
+	from := s.yielded
+	for c := s.first; c != nil; c = c.next {
+		for i := from; i < c.ran && c.errs != nil; i++ {
+			s.bulk.pool.logLost(c.errs[i])
+		}
+		from = 0
+	}
+	var caught *PanicError
+	if errors.As(s.inputErr, &caught) {
+		s.bulk.pool.logLost(caught)
+	}
+}
