@@ -1,6 +1,9 @@
 package workerpool
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // chunk is some jobs of a bulk call, neighbours in its input, which a worker runs one
 // after the other. It takes the place of what a job that comes by itself costs: a place
@@ -93,27 +96,34 @@ func (w *worker[T, R]) goOn() {
 
 // runChunk runs the jobs of c that have yet to run.
 //
-// Of jobs that do next to nothing this loop is what they cost, so what is rare is
-// elsewhere. All of them have one context: to end it after each, as for jobs that come
-// by themselves, is an atomic operation, which takes longer than some jobs do.
+// All of them have one context: to end it after each, as for jobs that come by themselves,
+// is an atomic operation, which takes longer than some jobs do.
 func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 	p, fn := w.pool, w.pool.fn
 	if p.jobTimeout != 0 {
 		fn = p.attempt
 	}
 	ctx := newContext(b.ctx, &w.place, &p.key)
-	look, ends, bound := &w.place.look, b.ends, p.bound
 	if c.values == nil {
 		c.values = make([]R, len(c.jobs))
 	}
-	jobs, values := c.jobs, c.values[:len(c.jobs)]
-	w.inFunc = true
-	for i := c.ran; i < len(jobs); i++ {
-		// A look at the contexts before each start, as in loop; the rest of what
-		// may be in the way sets look.
-		if (look.Load() || ends && b.ctx.Err() != nil || bound && p.ctx.Err() != nil) && !w.mayGoOn(b, c) {
-			break
+	for c.ran < len(c.jobs) && w.mayGoOn(b, c) {
+		w.inFunc = true
+		if b.ends || p.alert.Load() {
+			w.runLooking(ctx, fn, b, c)
+		} else {
+			w.runStraight(ctx, fn, b, c)
 		}
+		w.inFunc = false
+	}
+}
+
+// runStraight runs jobs of c until place.look is set. Of jobs that do next to nothing this
+// loop is what they cost: a condition more is a tenth.
+func (w *worker[T, R]) runStraight(ctx context.Context, fn Func[T, R], b *bulk[T, R], c *chunk[T, R]) {
+	jobs, look := c.jobs, &w.place.look
+	values := c.values[:len(jobs)]
+	for i := c.ran; i < len(jobs) && !look.Load(); i++ {
 		value, err := fn(ctx, jobs[i])
 		if err != nil {
 			w.failed(b, c, err, false)
@@ -121,21 +131,34 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		values[i] = value
 		c.ran = i + 1
 	}
-	w.inFunc = false
+}
+
+// runLooking is runStraight where a context may end without a word to the workers. As in
+// loop, only a look at it before each start keeps the next job from starting after that.
+func (w *worker[T, R]) runLooking(ctx context.Context, fn Func[T, R], b *bulk[T, R], c *chunk[T, R]) {
+	p, jobs, values, look := w.pool, c.jobs, c.values[:len(c.jobs)], &w.place.look
+	for i := c.ran; i < len(jobs) && !look.Load() && b.ctx.Err() == nil && (!p.alert.Load() || p.ctx.Err() == nil); i++ {
+		value, err := fn(ctx, jobs[i])
+		if err != nil {
+			w.failed(b, c, err, false)
+		}
+		values[i] = value
+		c.ran = i + 1
+	}
 }
 
 // mayGoOn reports whether the next job of c may start here.
 func (w *worker[T, R]) mayGoOn(b *bulk[T, R], c *chunk[T, R]) bool {
-	w.place.look.Store(false)
-	if w.place.isLent() { // a goroutine that Func left behind has it
-		w.awaitPlace()
+	if w.place.look.Load() {
+		w.place.look.Store(false)
+		if w.place.isLent() { // a goroutine that Func left behind has it
+			w.awaitPlace()
+		}
+		if w.wake != nil && w.pool.excess.Load() > 0 || b.cutsOff(c) {
+			return false
+		}
 	}
-	if b.ended() || w.wake != nil && w.pool.excess.Load() > 0 {
-		return false
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err == nil && !c.late
+	return !b.ended()
 }
 
 // failed notes the error of the job that runs in c.

@@ -61,11 +61,12 @@ type bulk[T, R any] struct {
 	outer    *jobContext     // the job of this pool that calls, or nil; the dispatcher's
 	ctx      context.Context // of the jobs: ends with the caller's and the pool's
 	cancel   context.CancelCauseFunc
-	ends     bool // ctx may end by itself: always look at it
+	ends     bool // ctx may end by itself
 	failFast bool // the first error ends the call
 	longest  int  // how many jobs a chunk may have
 	ticket   call[T, R]
 	wake     chan struct{} // the dispatcher looks around when something comes on it
+	_        cacheLine     // what is above is read for every job
 
 	mu      sync.Mutex
 	source  source[T, R]   // nil when the call is over
@@ -267,6 +268,14 @@ func (b *bulk[T, R]) watch() {
 	b.watched = b.watched && b.length > 1
 }
 
+// cutsOff reports whether the jobs of c that have yet to begin are not for the worker that
+// has it.
+func (b *bulk[T, R]) cutsOff(c *chunk[T, R]) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err != nil || c.late
+}
+
 // poke makes the dispatcher look around.
 func (b *bulk[T, R]) poke() {
 	select {
@@ -464,7 +473,7 @@ func (b *bulk[T, R]) stopByContext() {
 		ctx = b.pool.ctx
 	}
 	b.mu.Lock()
-	if b.notRun == nil {
+	if b.err == nil {
 		b.notRun = b.pool.contextError(ctx, "job not run", ErrNotRun)
 	}
 	b.mu.Unlock()

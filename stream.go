@@ -186,6 +186,9 @@ func (s *stream[T, R]) feed(jobs iter.Seq[T]) {
 		s.goroutineEnds()
 	}()
 	caught := s.pull(jobs)
+	if s.bulk.ended() { // perhaps nobody else has seen it yet, and would take the input for short
+		s.bulk.stopByContext()
+	}
 	if err = nil; caught != nil {
 		err = newError(p.name, []error{caught}, "%s: the input panicked: %v", s.bulk.op, caught.Value)
 	}
