@@ -127,9 +127,7 @@ func (p *Pool[T, R]) mapAll(ctx context.Context, op string, jobs []T) ([]R, erro
 func (b *bulk[T, R]) run(s source[T, R]) error {
 	b.source = s
 	b.dispatch()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.source = nil // a ticket may be in the queue for a long time yet
+	b.forget()
 	return b.err
 }
 

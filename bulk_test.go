@@ -3,14 +3,12 @@ package workerpool_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -222,265 +220,6 @@ func TestG02_SlowJobsOfABulkCallRunAtOnce(t *testing.T) {
 	}
 }
 
-func TestG03_AStreamTakesNoMoreThanItsWindow(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, noop, sized(2, 1)...)
-		defer p.Stop()
-		taken := 0
-		results, _ := p.Stream(t.Context(), func(yield func(int) bool) {
-			for yield(taken) {
-				taken++
-			}
-		})
-		had := 0
-		for range results {
-			had++
-			synctest.Wait()
-			require.LessOrEqual(t, taken-had, 16*(2+1))
-			if had == 200 {
-				break
-			}
-		}
-	})
-}
-
-func TestG05_NothingIsLeftOfAStream(t *testing.T) {
-	leave := map[string]func(results iter.Seq[workerpool.Result[int, int]]){
-		"break": func(results iter.Seq[workerpool.Result[int, int]]) {
-			for range results {
-				break
-			}
-		},
-		"panic": func(results iter.Seq[workerpool.Result[int, int]]) {
-			defer func() { _ = recover() }()
-			for range results {
-				panic("body")
-			}
-		},
-		"exit": func(results iter.Seq[workerpool.Result[int, int]]) {
-			done := make(chan struct{})
-			go func() {
-				defer close(done)
-				for range results {
-					runtime.Goexit()
-				}
-			}()
-			<-done
-		},
-	}
-	for name, leave := range leave {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				var now atomic.Int64
-				p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
-					now.Add(1)
-					defer now.Add(-1)
-					if n > 0 {
-						<-ctx.Done()
-						time.Sleep(time.Second)
-					}
-					return n, nil
-				}, sized(3, 2)...)
-				defer p.Stop()
-				synctest.Wait()
-				before := goroutines()
-				results, errf := p.Stream(context.Background(), count(1<<40))
-				leave(results)
-				assert.NoError(t, errf())
-				assert.Zero(t, now.Load(), "something runs")
-				synctest.Wait()
-				assert.Equal(t, before, goroutines())
-			})
-		})
-	}
-}
-
-func TestG06_ACancelledBulkCallTakesBackOnlyItsOwnJobs(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, patient, sized(2, 4)...)
-		ctx, cancel := context.WithCancelCause(t.Context())
-		other := make(chan error, 1)
-		go func() { _, err := p.Do(t.Context(), 0); other <- err }()
-		synctest.Wait()
-		time.AfterFunc(time.Second, func() { cancel(errOwn) })
-		rs, err := p.Collect(ctx, upTo(5))
-		assert.ErrorIs(t, err, errOwn)
-		assert.ErrorIs(t, err, context.Canceled)
-		require.Len(t, rs, 5)
-		assert.Equal(t, 1, rs[0].Attempts)
-		for _, r := range rs[1:] {
-			assert.ErrorIs(t, r.Err, workerpool.ErrNotRun)
-			assert.ErrorIs(t, r.Err, errOwn)
-			assert.Zero(t, r.Attempts)
-		}
-		synctest.Wait()
-		assert.Equal(t, 1, p.Stats().Busy, "the other call goes on")
-		p.Stop()
-		assert.Error(t, <-other)
-	})
-}
-
-func TestG06_StopEndsAStreamWhoseRangeRests(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, noop, sized(2, 1)...)
-		results, errf := p.Stream(t.Context(), count(1000))
-		n, notRun := 0, 0
-		for r := range results {
-			if n++; n == 10 {
-				assert.Empty(t, p.Stop())
-			}
-			if errors.Is(r.Err, workerpool.ErrNotRun) {
-				assert.ErrorIs(t, r.Err, workerpool.ErrStopped)
-				notRun++
-			}
-		}
-		assert.ErrorIs(t, errf(), workerpool.ErrStopped)
-		s := p.Stats()
-		assert.EqualValues(t, n, s.Accepted, "each job that was taken has its result")
-		assert.EqualValues(t, notRun, s.NotRun)
-	})
-}
-
-func TestG07_InputsThatGoWrong(t *testing.T) {
-	inputs := map[string]struct {
-		end  func(yield func(int) bool)
-		says string
-	}{
-		"panic":  {func(func(int) bool) { panic(errOwn) }, "workerpool: Stream: the input panicked: " + errOwn.Error()},
-		"Goexit": {func(func(int) bool) { runtime.Goexit() }, "workerpool: Stream: the input called runtime.Goexit"},
-	}
-	for name, in := range inputs {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				p := newPoolOf(t, noop, sized(2, 2)...)
-				defer p.Stop()
-				results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
-					count(100)(yield)
-					in.end(yield)
-				})
-				n := 0
-				for range results {
-					n++
-				}
-				assert.Equal(t, 100, n, "what was taken before has its result")
-				assert.EqualError(t, errf(), in.says)
-				var caught *workerpool.PanicError
-				assert.True(t, errors.Is(errf(), workerpool.ErrGoexit) || errors.As(errf(), &caught) && errors.Is(caught, errOwn))
-				_, err := p.Do(t.Context(), 1)
-				assert.NoError(t, err)
-			})
-		})
-	}
-}
-
-// An input may wait for the results of what it has yielded.
-func TestG03_AnInputThatWaitsForItsResults(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, noop, sized(3, 8)...)
-		defer p.Stop()
-		had := make(chan struct{})
-		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
-			for i := range 1000 {
-				if !yield(i) {
-					return
-				}
-				<-had
-			}
-		})
-		for range results {
-			had <- struct{}{}
-		}
-		assert.NoError(t, errf())
-	})
-}
-
-func TestG08_ASmallCallBesideAHugeOne(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, func(context.Context, int) (int, error) { time.Sleep(time.Millisecond); return 0, nil }, sized(2, 8)...)
-		defer p.Stop()
-		huge := make(chan error, 1)
-		go func() { _, err := p.Map(t.Context(), upTo(1000)); huge <- err }()
-		time.Sleep(10*time.Millisecond + 1)
-		begin := time.Now()
-		_, err := p.Do(t.Context(), 1)
-		require.NoError(t, err)
-		assert.Less(t, time.Since(begin), 3*time.Millisecond)
-		begin = time.Now()
-		_, err = p.Map(t.Context(), upTo(4))
-		require.NoError(t, err)
-		assert.Less(t, time.Since(begin), 8*time.Millisecond)
-		assert.NoError(t, <-huge)
-	})
-}
-
-func TestG10_BulkCallsInsideBulkCalls(t *testing.T) {
-	matrix(t, func(t *testing.T, workers, buffer int) {
-		var p *workerpool.Pool[int, int]
-		var g gauge
-		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
-			g.enter()
-			defer g.leave()
-			if n <= 0 {
-				return 1, nil
-			}
-			return sumOf(ctx, p, &g, n)
-		}, sized(workers, buffer)...)
-		defer p.Stop()
-		for range 2 { // contexts go with jobs by their number, of chunks too
-			values, err := p.Map(t.Context(), []int{6, 5, 4})
-			require.NoError(t, err)
-			require.Equal(t, []int{36, 21, 9}, values)
-			v, err := p.Do(t.Context(), 6)
-			require.NoError(t, err)
-			require.Equal(t, 36, v)
-		}
-		_, peak, _ := g.read()
-		assert.LessOrEqual(t, peak, workers)
-	})
-}
-
-// sumOf has p do smaller jobs in one of the ways there are, and adds up what they return.
-func sumOf(ctx context.Context, p *workerpool.Pool[int, int], g *gauge, n int) (sum int, err error) {
-	switch n % 3 {
-	case 0:
-		g.leave()
-		defer g.enter()
-		values, err := p.Map(ctx, []int{n - 1, n - 2, n - 3})
-		for _, v := range values {
-			sum += v
-		}
-		return sum, err
-	case 1:
-		g.leave()
-		defer g.enter()
-		rs, err := p.Collect(ctx, []int{n - 1, n - 2})
-		for _, r := range rs {
-			sum += r.Value
-		}
-		return sum, err
-	}
-	results, errf := p.Stream(ctx, count(n))
-	g.leave()
-	for r := range results {
-		g.enter() // the body of the range runs in this job's place
-		sum += r.Value
-		g.leave()
-	}
-	g.enter()
-	return sum, errf()
-}
-
-func TestG04_BulkCallsThatHaveBegunAreFinished(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		p := newPoolOf(t, func(_ context.Context, n int) (string, error) { time.Sleep(time.Second); return fmt.Sprint(n), nil }, sized(2, 1)...)
-		time.AfterFunc(time.Second/2, p.Close)
-		values, err := p.Map(t.Context(), upTo(20))
-		require.NoError(t, err)
-		assert.Len(t, values, 20)
-		assert.NoError(t, p.Shutdown(t.Context()))
-	})
-}
-
 // hinderCancel returns when ctx has been cancelled, which takes longer because of it.
 func hinderCancel(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -530,31 +269,26 @@ func TestG06_NoJobOfAChunkStartsAfterTheCancellation(t *testing.T) {
 }
 
 // An input that was cut short never looks like one that was read to its end.
-func TestG06_ACutInputIsNotAShortOne(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for begin := time.Now(); time.Since(begin) < time.Second; {
-		began, many := make(chan struct{}), make(chan struct{})
+
+// The time of WithJobTimeout is each job's own, in a chunk too.
+func TestG06_JobTimeoutInABulkCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
-			switch n {
-			case -1:
-				close(began)
-				hinderCancel(ctx)
-			case 50_000:
-				close(many)
+			if n%100 == 99 {
+				<-ctx.Done()
+				return 0, ctx.Err()
 			}
 			return n, nil
-		}, sized(2, 4096)...)
-		require.NoError(t, p.Submit(t.Context(), -1))
-		<-began
-		done := make(chan error, 1)
-		go func() {
-			results, errf := p.StreamUnordered(context.Background(), count(1<<40))
-			for range results {
+		}, sized(2, 8, workerpool.WithJobTimeout(time.Second))...)
+		defer p.Stop()
+		rs, err := p.Collect(t.Context(), upTo(1000))
+		require.NoError(t, err)
+		for i, r := range rs {
+			if i%100 == 99 {
+				assert.ErrorIs(t, r.Err, workerpool.ErrJobTimeout)
+			} else {
+				assert.NoError(t, r.Err)
 			}
-			done <- errf()
-		}()
-		<-many
-		p.Stop()
-		require.ErrorIs(t, <-done, workerpool.ErrStopped)
-	}
+		}
+	})
 }

@@ -2,8 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"math"
-	"slices"
 	"sync"
 	"time"
 )
@@ -120,6 +118,14 @@ func (b *bulk[T, R]) dispatch() {
 	b.cancel(nil)
 	b.pool.bulks.Add(-1)
 	b.pool.takeBack()
+}
+
+// forget is for when the call is over: a ticket of it may be in the queue for a long time
+// yet, and is not to keep the jobs.
+func (b *bulk[T, R]) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.source = nil
 }
 
 // dispatcher is what dispatch keeps in mind.
@@ -284,169 +290,8 @@ func (b *bulk[T, R]) poke() {
 	}
 }
 
-// ready returns how many jobs there are for helpers, and whether more may come.
-func (b *bulk[T, R]) ready() (n int, more bool) {
-	n, ended := b.source.ready()
-	for _, c := range b.rests {
-		n += len(c.jobs)
-	}
-	return n, !ended
-}
-
-// wants reports whether there is something to do for one more helper.
-//
-// Those that have received their ticket come back for the next chunk: soon, where chunks
-// are of several jobs, since such a chunk does not take long. So what they will take does
-// not need another helper. Where it does take long, watch sets the length to one.
-func (b *bulk[T, R]) wants() bool {
-	if b.err != nil || b.over {
-		return false
-	}
-	expected := (b.helpers - b.inside) * b.length
-	if b.length > 1 {
-		expected = b.helpers * b.length
-	}
-	if b.helpers >= b.pool.places() {
-		expected = math.MaxInt
-	}
-	b.source.announce(expected) // before ready: a job that comes in between is seen by one of the two
-	n, _ := b.ready()
-	return n > expected
-}
-
 // places is how many workers there are for jobs.
 func (p *Pool[T, R]) places() int { return int(max(1, p.live.Load()-p.excess.Load())) }
-
-// join reports whether the worker that has received a ticket is still needed.
-func (b *bulk[T, R]) join() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.over {
-		return false
-	}
-	b.inside++
-	return true
-}
-
-// drop gives up a ticket that nobody will use, because the pool was cancelled.
-func (b *bulk[T, R]) drop() {
-	b.mu.Lock()
-	b.helpers--
-	b.mu.Unlock()
-	b.poke()
-}
-
-// turn ends c, if there is one, and returns the next chunk for w, or nil when w has to
-// leave the call.
-func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R]) *chunk[T, R] {
-	now := time.Now()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if c != nil {
-		b.finish(c, now)
-	}
-	next := b.take(w, now)
-	if next == nil {
-		b.inside--
-		b.helpers--
-	}
-	if b.wants() || len(b.running) == 0 {
-		b.poke()
-	}
-	return next
-}
-
-func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
-	last := len(b.running) - 1
-	b.running[c.at] = b.running[last]
-	b.running[c.at].at = c.at
-	b.running[last] = nil
-	b.running = b.running[:last]
-	b.adapt(c.ran, now.Sub(c.began))
-	if c.ran < len(c.jobs) {
-		b.rests = append(b.rests, c.split(c.ran))
-	}
-	c.done, c.place = true, nil
-	b.source.finish(c)
-}
-
-// adapt sets the length of chunks by what the last one took.
-func (b *bulk[T, R]) adapt(ran int, took time.Duration) {
-	switch {
-	case took < chunkTime && ran >= b.length:
-		b.length = min(2*b.length, b.longest)
-	case took > 4*chunkTime:
-		b.length = max(1, min(b.length, int(int64(ran)*int64(chunkTime)/int64(took))))
-	}
-}
-
-// take returns the next chunk for w, or nil.
-func (b *bulk[T, R]) take(w *worker[T, R], now time.Time) *chunk[T, R] {
-	if b.over || b.err != nil || b.ended() || b.leaves(w, now) {
-		return nil
-	}
-	c := b.cut()
-	if c == nil {
-		return nil
-	}
-	c.began, c.place, c.at = now, &w.place, len(b.running)
-	b.running = append(b.running, c)
-	if b.length > 1 && !b.watched {
-		b.watched = true
-		b.poke()
-	}
-	return c
-}
-
-// leaves reports whether w has to leave the call though there may be more to do.
-func (b *bulk[T, R]) leaves(w *worker[T, R], now time.Time) bool {
-	p := b.pool
-	if w.wake == nil { // it has the place of the job that calls
-		return !b.source.waits()
-	}
-	return p.excess.Load() > 0 || now.Sub(w.helps) > chunkTime && p.othersWait(b.helpers-b.inside)
-}
-
-// othersWait reports whether anything waits for a worker beside as many tickets of one's
-// own.
-func (p *Pool[T, R]) othersWait(own int) bool {
-	return len(p.jobs)+int(p.waiting.Load()+p.tickets.Load()) > own
-}
-
-// cut returns the next jobs, first those that were cut off, or nil if there are none.
-func (b *bulk[T, R]) cut() *chunk[T, R] {
-	if len(b.rests) == 0 {
-		n, _ := b.source.ready()
-		if n = min(n, b.length); n == 0 {
-			return nil
-		}
-		b.pool.taken.Add(uint64(n))
-		return b.source.cut(n)
-	}
-	first := 0
-	for i, c := range b.rests {
-		if c.first < b.rests[first].first {
-			first = i
-		}
-	}
-	c := b.rests[first]
-	if len(c.jobs) > b.length {
-		b.rests[first] = c.split(b.length)
-	} else {
-		b.rests = slices.Delete(b.rests, first, first+1)
-	}
-	return c
-}
-
-// leaveOut gives up the jobs that will not run. It is called with mu held.
-func (b *bulk[T, R]) leaveOut() {
-	b.length = math.MaxInt
-	for c := b.cut(); c != nil; c = b.cut() {
-		b.pool.notRun.Add(uint64(len(c.jobs)))
-		c.done = true
-		b.source.leaveOut(c)
-	}
-}
 
 // stop ends the call early with err, and reports whether nothing else has before. What
 // runs sees its context end with the cause.

@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -227,6 +228,82 @@ func TestG11_NothingIsKeptForALeaver(t *testing.T) {
 	eventuallyGone(t, &gone, 2+2+1)
 	close(gate)
 	runtime.KeepAlive(contexts)
+}
+
+// bulkCalls are the bulk calls, with all there is to do with their results.
+var bulkCalls = map[string]func(ctx context.Context, p *workerpool.Pool[*tracked, *tracked], jobs []*tracked){
+	"Map": func(ctx context.Context, p *workerpool.Pool[*tracked, *tracked], jobs []*tracked) {
+		_, _ = p.Map(ctx, jobs)
+	},
+	"Collect": func(ctx context.Context, p *workerpool.Pool[*tracked, *tracked], jobs []*tracked) {
+		_, _ = p.Collect(ctx, jobs)
+	},
+	"Stream": func(ctx context.Context, p *workerpool.Pool[*tracked, *tracked], jobs []*tracked) {
+		results, _ := p.Stream(ctx, slices.Values(jobs))
+		for range results {
+		}
+	},
+	"Stream that is left": func(ctx context.Context, p *workerpool.Pool[*tracked, *tracked], jobs []*tracked) {
+		results, _ := p.StreamUnordered(ctx, slices.Values(jobs))
+		for range results {
+			break
+		}
+	},
+}
+
+func trackedJobs(gone *atomic.Int64, n int) []*tracked {
+	jobs := make([]*tracked, n)
+	for i := range jobs {
+		jobs[i] = track(gone)
+	}
+	return jobs
+}
+
+func TestG11_NothingIsKeptOfABulkCall(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	for name, call := range bulkCalls {
+		t.Run(name, func(t *testing.T) {
+			var gone, made atomic.Int64
+			contexts := make(chan context.Context, 1000)
+			p := newPoolOf(t, func(ctx context.Context, job *tracked) (*tracked, error) {
+				contexts <- ctx
+				made.Add(1)
+				return track(&gone), nil
+			}, sized(2, 4)...)
+			defer p.Stop()
+			call(t.Context(), p, trackedJobs(&gone, 200))
+			eventuallyGone(t, &gone, 200+made.Load())
+			runtime.KeepAlive(contexts) // which anyone may keep
+		})
+	}
+}
+
+// A call may be over before any worker has received its ticket.
+func TestG11_ATicketKeepsNothing(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	for name, call := range bulkCalls {
+		t.Run(name, func(t *testing.T) {
+			var gone atomic.Int64
+			gate := make(chan struct{})
+			p := newPoolOf(t, func(context.Context, *tracked) (*tracked, error) { <-gate; return nil, nil }, sized(1, 4)...)
+			defer p.Stop()
+			require.NoError(t, p.Submit(t.Context(), nil))
+			for p.Stats().Busy == 0 {
+				runtime.Gosched()
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				for p.Stats().Queued == 0 {
+					runtime.Gosched()
+				}
+				cancel()
+			}()
+			call(ctx, p, trackedJobs(&gone, 20))
+			assert.Equal(t, 1, p.Stats().Queued, "the ticket")
+			eventuallyGone(t, &gone, 20)
+			close(gate)
+		})
+	}
 }
 
 // The package has nothing of its own that would tie one bubble to another.

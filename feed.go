@@ -1,0 +1,157 @@
+package workerpool
+
+import (
+	"iter"
+	"math"
+	"slices"
+)
+
+// feed is the goroutine of the input.
+func (s *stream[T, R]) feed(jobs iter.Seq[T]) {
+	p := s.bulk.pool
+	err := newError(p.name, []error{ErrGoexit}, "%s: the input called runtime.Goexit", s.bulk.op)
+	defer func() {
+		s.bulk.mu.Lock()
+		s.inputEnded, s.inputErr = true, err
+		if s.bulk.over { // else the dispatcher sees to it
+			s.bulk.leaveOut()
+		}
+		s.bulk.mu.Unlock()
+		s.bulk.poke()
+		s.goroutineEnds()
+	}()
+	caught := s.pull(jobs)
+	if s.bulk.ended() { // perhaps nobody else has seen it yet, and would take the input for short
+		s.bulk.stopByContext()
+	}
+	if err = nil; caught != nil {
+		err = newError(p.name, []error{caught}, "%s: the input panicked: %v", s.bulk.op, caught.Value)
+	}
+}
+
+// pull takes jobs from the input until it ends, or the call does. It returns the panic of
+// the input, if it panicked.
+func (s *stream[T, R]) pull(jobs iter.Seq[T]) (caught *PanicError) {
+	returned := false
+	defer func() {
+		if !returned {
+			if v := recover(); v != nil {
+				caught = newPanicError(v)
+			}
+		}
+	}()
+	for job := range jobs {
+		if !s.put(job) {
+			break
+		}
+	}
+	returned = true
+	return nil
+}
+
+// put puts a job from the input where workers take it. It reports whether to go on.
+func (s *stream[T, R]) put(job T) bool {
+	s.ring[s.fed&(len(s.ring)-1)] = job
+	s.fed++
+	s.tail.Store(int64(s.fed))
+	if int64(s.fed) > s.bell.Load() && !s.ringBell() {
+		return false
+	}
+	return s.fed < s.limit || s.awaitRoom()
+}
+
+// ringBell tells the dispatcher of jobs for one more helper.
+func (s *stream[T, R]) ringBell() bool {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	if s.bulk.err != nil || s.bulk.ended() {
+		return false
+	}
+	s.bell.Store(math.MaxInt64) // until it has looked
+	s.bulk.poke()
+	return true
+}
+
+// awaitRoom waits until there are fewer than a window of jobs between the input and the
+// consumer. It reports false if the call ends.
+func (s *stream[T, R]) awaitRoom() bool {
+	for {
+		s.full.Store(true)
+		if s.limit = int(s.had.Load()) + s.window; s.fed < s.limit {
+			s.full.Store(false)
+			return true
+		}
+		select {
+		case <-s.room:
+		case <-s.bulk.ctx.Done():
+			return false
+		case <-s.bulk.pool.ctx.Done():
+			return false
+		}
+	}
+}
+
+// ready and the other methods of a source follow.
+func (s *stream[T, R]) ready() (n int, ended bool) { return int(s.tail.Load()) - s.head, s.inputEnded }
+
+func (s *stream[T, R]) cut(n int) *chunk[T, R] {
+	c := s.newChunk(n)
+	c.first = s.head
+	at := s.head & (len(s.ring) - 1)
+	m := copy(c.jobs, s.ring[at:])
+	clear(s.ring[at : at+m])
+	copy(c.jobs[m:], s.ring)
+	clear(s.ring[:n-m])
+	s.head += n
+	if s.ordered {
+		s.push(c)
+	}
+	return c
+}
+
+func (s *stream[T, R]) newChunk(n int) *chunk[T, R] {
+	if len(s.spare) == 0 {
+		return &chunk[T, R]{jobs: make([]T, n), values: make([]R, n)}
+	}
+	c := s.spare[len(s.spare)-1]
+	s.spare = s.spare[:len(s.spare)-1]
+	*c = chunk[T, R]{jobs: slices.Grow(c.jobs[:0], n)[:n], values: slices.Grow(c.values[:0], n)[:n]}
+	return c
+}
+
+func (s *stream[T, R]) push(c *chunk[T, R]) {
+	c.next = nil
+	if s.first == nil {
+		s.first, s.last = c, c
+		return
+	}
+	for s.last.next != nil { // it was split
+		s.last = s.last.next
+	}
+	s.last.next = c
+	s.last = c
+}
+
+func (s *stream[T, R]) keep(*chunk[T, R]) {}
+
+func (s *stream[T, R]) finish(c *chunk[T, R]) {
+	if !s.ordered {
+		s.push(c)
+	}
+	s.tell()
+}
+
+func (s *stream[T, R]) leaveOut(c *chunk[T, R]) {
+	if !s.ordered {
+		s.push(c)
+	}
+	s.tell()
+}
+
+func (s *stream[T, R]) announce(expected int) {
+	bell := int64(math.MaxInt64)
+	if expected < math.MaxInt-s.head {
+		bell = int64(s.head + expected)
+	}
+	s.bell.Store(bell)
+}
