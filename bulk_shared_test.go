@@ -257,3 +257,35 @@ func TestG06_ThePoolsContextEndsACollect(t *testing.T) {
 		readAll(p)
 	})
 }
+
+// From the moment when the context of a call has ended no job of it starts, in the middle
+// of a chunk neither.
+func TestG06_NoJobStartsAfterItsCallersContext(t *testing.T) {
+	const n, at = 20_000, 10_000
+	for _, bound := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancelCause(t.Context())
+			opts := sized(1, 0)
+			if bound {
+				opts = append(opts, workerpool.WithContext(ctx))
+			}
+			p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+				if n == at {
+					cancel(errOwn)
+				}
+				return n, nil
+			}, opts...)
+			defer p.Stop()
+			call := ctx
+			if bound { // it is the pool's context then that ends
+				call = context.WithoutCancel(ctx)
+			}
+			rs, err := p.Collect(call, upTo(n))
+			assert.ErrorIs(t, err, errOwn)
+			require.Len(t, rs, n)
+			for i, r := range rs {
+				require.Equal(t, i > at, errors.Is(r.Err, workerpool.ErrNotRun), i)
+			}
+		})
+	}
+}

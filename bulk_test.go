@@ -6,14 +6,12 @@ import (
 	"iter"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -217,54 +215,6 @@ func TestG02_SlowJobsOfABulkCallRunAtOnce(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// hinderCancel returns when ctx has been cancelled, which takes longer because of it.
-func hinderCancel(ctx context.Context) {
-	for ctx.Err() == nil {
-		_, cancel := context.WithCancel(ctx)
-		cancel()
-	}
-}
-
-// From the moment when anybody can see that the pool is cancelled no job starts, though
-// the call has yet to learn of it; of a pool that is bound to no context too.
-func TestG06_NoJobOfAChunkStartsAfterTheCancellation(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	jobs := upTo(1_000_000)
-	for begin := time.Now(); time.Since(begin) < time.Second; {
-		var cancelled atomic.Bool
-		var late atomic.Int32
-		var once sync.Once
-		began, many := make(chan struct{}), make(chan struct{})
-		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
-			switch {
-			case n < 0:
-				close(began)
-				hinderCancel(ctx)
-				cancelled.Store(true)
-			case cancelled.Load():
-				late.Add(1)
-			case n == len(jobs)-1:
-				once.Do(func() { close(many) })
-			}
-			return n, nil
-		}, sized(2, 1)...)
-		require.NoError(t, p.Submit(t.Context(), -1))
-		<-began
-		done := make(chan error, 1)
-		go func() {
-			var err error
-			for err == nil {
-				_, err = p.Map(context.Background(), jobs)
-			}
-			done <- err
-		}()
-		<-many
-		assert.Len(t, p.Stop(), 1)
-		assert.ErrorIs(t, <-done, workerpool.ErrStopped)
-		assert.LessOrEqual(t, late.Load(), int32(1), "the one that had just started when the pool was cancelled")
 	}
 }
 

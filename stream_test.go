@@ -14,7 +14,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -163,35 +162,6 @@ func TestG03_AnInputThatWaitsForItsResults(t *testing.T) {
 		}
 		assert.NoError(t, errf())
 	})
-}
-
-func TestG06_ACutInputIsNotAShortOne(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t) })
-	for begin := time.Now(); time.Since(begin) < time.Second; {
-		began, many := make(chan struct{}), make(chan struct{})
-		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
-			switch n {
-			case -1:
-				close(began)
-				hinderCancel(ctx)
-			case 50_000:
-				close(many)
-			}
-			return n, nil
-		}, sized(2, 4096)...)
-		require.NoError(t, p.Submit(t.Context(), -1))
-		<-began
-		done := make(chan error, 1)
-		go func() {
-			results, errf := p.StreamUnordered(context.Background(), count(1<<40))
-			for range results {
-			}
-			done <- errf()
-		}()
-		<-many
-		p.Stop()
-		require.ErrorIs(t, <-done, workerpool.ErrStopped)
-	}
 }
 
 func TestStreamOfNothing(t *testing.T) {

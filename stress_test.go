@@ -311,3 +311,80 @@ func TestStress_DoWithContextsThatEnd(t *testing.T) {
 		assert.Equal(t, s.Accepted, s.Completed+s.NotRun)
 	}
 }
+
+// hinderCancel returns when ctx has been cancelled, which takes longer because of it.
+func hinderCancel(ctx context.Context) {
+	for ctx.Err() == nil {
+		_, cancel := context.WithCancel(ctx)
+		cancel()
+	}
+}
+
+// From the moment when anybody can see that the pool is cancelled no job starts, though
+// the call has yet to learn of it; of a pool that is bound to no context too.
+func TestStress_NoJobOfAChunkStartsAfterTheCancellation(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	jobs := upTo(1_000_000)
+	for begin := time.Now(); time.Since(begin) < time.Second; {
+		var cancelled atomic.Bool
+		var late atomic.Int32
+		var once sync.Once
+		began, many := make(chan struct{}), make(chan struct{})
+		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			switch {
+			case n < 0:
+				close(began)
+				hinderCancel(ctx)
+				cancelled.Store(true)
+			case cancelled.Load():
+				late.Add(1)
+			case n == len(jobs)-1:
+				once.Do(func() { close(many) })
+			}
+			return n, nil
+		}, sized(2, 1)...)
+		require.NoError(t, p.Submit(t.Context(), -1))
+		<-began
+		done := make(chan error, 1)
+		go func() {
+			var err error
+			for err == nil {
+				_, err = p.Map(context.Background(), jobs)
+			}
+			done <- err
+		}()
+		<-many
+		assert.Len(t, p.Stop(), 1)
+		assert.ErrorIs(t, <-done, workerpool.ErrStopped)
+		assert.LessOrEqual(t, late.Load(), int32(1), "the one that had just started when the pool was cancelled")
+	}
+}
+
+func TestStress_ACutInputIsNotAShortOne(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	for begin := time.Now(); time.Since(begin) < time.Second; {
+		began, many := make(chan struct{}), make(chan struct{})
+		p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case -1:
+				close(began)
+				hinderCancel(ctx)
+			case 50_000:
+				close(many)
+			}
+			return n, nil
+		}, sized(2, 4096)...)
+		require.NoError(t, p.Submit(t.Context(), -1))
+		<-began
+		done := make(chan error, 1)
+		go func() {
+			results, errf := p.StreamUnordered(context.Background(), count(1<<40))
+			for range results {
+			}
+			done <- errf()
+		}()
+		<-many
+		p.Stop()
+		require.ErrorIs(t, <-done, workerpool.ErrStopped)
+	}
+}
