@@ -1,0 +1,68 @@
+package main
+
+import (
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// server is a service on a port.
+type server struct {
+	*service
+	url    string
+	http   *http.Server
+	listen net.Listener
+}
+
+// start listens. The server has to run.
+func start(c config, log *log.Logger) (*server, error) {
+	listener, err := net.Listen("tcp", c.addr)
+	if err != nil {
+		return nil, err
+	}
+	service, err := newService(c, log)
+	if err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	return &server{
+		service: service,
+		url:     "http://" + listener.Addr().String() + "/thumbnails",
+		listen:  listener,
+		http: &http.Server{
+			Handler:           service.handler(),
+			ReadHeaderTimeout: 10 * time.Second,
+			IdleTimeout:       time.Minute,
+			MaxHeaderBytes:    16 << 10,
+			ErrorLog:          log,
+			// No ReadTimeout: it would end requests in flight, as if their clients had left.
+			// What reads a body, and what writes a line, sets deadlines of its own.
+		},
+	}, nil
+}
+
+// run serves until the first signal, and then finishes what has begun. Its error says what
+// could not be finished, or why it could not serve.
+func (s *server) run(signals <-chan os.Signal) error {
+	defer s.maker.client.close()
+	var err error // of Serve; when it is shut down that says nothing
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		err = s.http.Serve(s.listen)
+	}()
+	select {
+	case <-served:
+		s.pool.Stop() // and with their pictures the handlers end
+		_ = s.http.Close()
+		return err
+	case sig := <-signals:
+		s.log.Printf("%v: requests in flight have %v to finish; a second signal cuts them off", sig, s.config.drain)
+	}
+	limit, release := s.drainLimit(signals)
+	defer release()
+	defer func() { <-served }()
+	return s.drain(limit)
+}
