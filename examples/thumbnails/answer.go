@@ -7,10 +7,6 @@ import (
 	"time"
 )
 
-// writeTime is how long a client may take to read a line. Its thumbnails are in memory
-// until then.
-const writeTime = 30 * time.Second
-
 // line is what a client gets for a picture.
 type line struct {
 	Index  int    `json:"index"`
@@ -38,10 +34,11 @@ func newLine(r result) line {
 type lines struct {
 	conn *http.ResponseController
 	json *json.Encoder
+	time time.Duration // that writing one may take
 }
 
-func newLines(w http.ResponseWriter) *lines {
-	l := &lines{http.NewResponseController(w), json.NewEncoder(w)}
+func newLines(w http.ResponseWriter, limit time.Duration) *lines {
+	l := &lines{http.NewResponseController(w), json.NewEncoder(w), limit}
 	l.json.SetEscapeHTML(false) // many a URL has an &
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	w.Header().Set("Cache-Control", "no-store")
@@ -51,7 +48,7 @@ func newLines(w http.ResponseWriter) *lines {
 
 // write writes a line. An error says that the client has left, or is too slow.
 func (l *lines) write(v line) error {
-	if err := l.conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+	if err := l.conn.SetWriteDeadline(time.Now().Add(l.time)); err != nil {
 		return err
 	}
 	if err := l.json.Encode(v); err != nil {

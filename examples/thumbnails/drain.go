@@ -5,11 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"time"
 )
-
-// lastTime is how long requests that are cut off may take to tell their clients.
-const lastTime = time.Second
 
 // drainLimit returns a context that ends when requests in flight have had their time, and
 // at a signal.
@@ -33,19 +29,21 @@ func (s *server) drainLimit(signals <-chan os.Signal) (context.Context, context.
 // drain ends the server in an order in which nothing is lost. When limit ends first, what
 // has not finished is cut off, and the error says what that was.
 func (s *server) drain(limit context.Context) error {
-	// A request that comes on a connection which is open already is refused from here on.
-	s.draining.Store(true)
-	// The listener next, and then the handlers end, each when it has had all its pictures.
-	// The pool has to be open until then: pictures of theirs have yet to be submitted.
+	// New requests are refused from here on, and told to come again: by then another server
+	// may have the address. Those in flight end, each when it has all its pictures; the pool
+	// has to be open until then, since many of those have yet to be submitted.
+	s.entrance.close()
+	until(limit, s.entrance.empty)
+	// From here on nobody can connect any more, or gets an answer who did.
 	unserved := s.http.Shutdown(limit)
-	// Now it is idle, but for what clients that have left did not wait for; or limit has
-	// ended, and the pool cancels what there is.
+	// By now the pool is idle, but for what clients that have left did not wait for; or limit
+	// has ended, and the pool cancels what there is.
 	err := s.pool.Shutdown(limit)
 	if unserved == nil && err == nil {
 		return nil
 	}
 	// Handlers whose pictures were cancelled have yet to tell their clients.
-	last, cancel := context.WithTimeout(context.Background(), lastTime)
+	last, cancel := context.WithTimeout(context.Background(), s.lastTime)
 	defer cancel()
 	if s.http.Shutdown(last) != nil {
 		_ = s.http.Close() // clients that do not read

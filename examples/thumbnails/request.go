@@ -10,12 +10,8 @@ import (
 	"time"
 )
 
-const (
-	// maxURL is how many bytes a URL may have. What is longer is no URL of a picture.
-	maxURL = 2048
-	// bodyTime is how long the body of a request may take.
-	bodyTime = 10 * time.Second
-)
+// maxURL is how many bytes a URL may have. What is longer is no URL of a picture.
+const maxURL = 2048
 
 // readPictures returns the pictures that a request wants, or what is wrong with it.
 func readPictures(w http.ResponseWriter, r *http.Request, c config) ([]picture, *problem) {
@@ -31,22 +27,20 @@ func readPictures(w http.ResponseWriter, r *http.Request, c config) ([]picture, 
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *problem) {
-	conn := http.NewResponseController(w)
-	_ = conn.SetReadDeadline(time.Now().Add(bodyTime)) // a connection that can't is as good
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	// From here on the server reads only to see whether the client has left. A deadline
-	// would look like that.
-	_ = conn.SetReadDeadline(time.Time{})
+	if err == nil {
+		// From here on package http reads only to see whether the client has left. The
+		// deadline would look like that.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		return body, nil
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "too-large", "the body has more than %d bytes", limit)
 	}
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, refuse(http.StatusRequestTimeout, "timeout", "the body did not come within %v", bodyTime)
-	case err != nil:
-		return nil, badRequest("the body did not come to its end")
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, refuse(http.StatusRequestTimeout, "timeout", "the body did not come in time")
 	}
-	return body, nil
+	return nil, badRequest("the body did not come to its end")
 }
 
 func parsePictures(body []byte, maxURLs int) ([]picture, *problem) {

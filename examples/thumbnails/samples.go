@@ -9,6 +9,7 @@ import (
 	"image/gif"
 	"image/jpeg"
 	"image/png"
+	"sync"
 )
 
 // sample is a picture of the program's own, and what becomes of it with the default flags.
@@ -39,22 +40,22 @@ var allSamples = []sample{
 // held is one more: it comes when it is released. It looks like photo.jpeg.
 const held = "held.jpeg"
 
-// sampleFiles returns what there is to be served, by name.
-func sampleFiles() map[string][]byte {
-	photo := jpegOf(quarters(1200, 900, 255))
+// sampleFiles returns what there is to be served, by name. It is not to be changed.
+var sampleFiles = sync.OnceValue(func() map[string][]byte {
+	photo := jpegOf(quarters(640, 480, 255))
 	return map[string][]byte{
 		"photo.jpeg":  photo,
 		"slow.jpeg":   photo,
 		held:          photo,
-		"tall.jpeg":   jpegOf(grey(quarters(300, 1200, 255))),
-		"logo.png":    pngOf(quarters(400, 400, 128)),
+		"tall.jpeg":   jpegOf(grey(quarters(200, 800, 255))),
+		"logo.png":    pngOf(quarters(320, 320, 128)),
 		"chart.png":   pngOf(quarters(640, 200, 255)),
 		"badge.gif":   gifOf(quarters(64, 48, 255)),
 		"broken.jpeg": photo[:len(photo)/2],
-		"bomb.png":    bomb(50_000, 50_000),
+		"bomb.png":    bomb(40_000, 40_000),
 		"page.html":   []byte("<!DOCTYPE html><title>No picture</title>"),
 	}
-}
+})
 
 // quarterColours are those of the quarters of all samples: top left, top right, bottom
 // left, bottom right.

@@ -72,8 +72,7 @@ func (s *show) fill() {
 	s.say("crowd", "%d clients wait: %d pictures are being fetched, %d are in the queue", c.workers+c.buffer, pool.Stats().Busy, pool.Stats().Queued)
 
 	a, err := ask(s.ctx, s.http, s.server.url, s.urls("fay", []string{"photo.jpeg"}), nil)
-	s.say("fay", "%d %s, Retry-After: %s: %s", a.status, http.StatusText(a.status), a.retry, a.problem.Error)
-	s.check(err == nil && a.status == http.StatusServiceUnavailable && a.problem.Kind == "full", "fay got no 503: %v", err)
+	s.checkRefusal("fay", "full", a, err)
 	s.samples.release("crowd")
 	crowd.Wait()
 	s.say("crowd", "all have their picture")
@@ -90,17 +89,10 @@ func (s *show) drain() {
 	clients.Go(func() { s.visit("gil", "photo.jpeg", held, held, held, "chart.png") })
 	s.await("gil's pictures are being fetched", func() bool { return s.samples.asked("gil").begun >= 1+waiting })
 	s.signals <- syscall.SIGTERM
-	s.await("the server is shutting down", s.server.draining.Load)
+	s.await("the server is shutting down", s.server.entrance.isClosed)
 	s.say("", "the server is shutting down")
 	a, err := ask(s.ctx, s.http, s.server.url, s.urls("hal", []string{"photo.jpeg"}), nil)
-	switch {
-	case a.status == http.StatusServiceUnavailable:
-		s.say("hal", "%d %s, Retry-After: %s: %s", a.status, http.StatusText(a.status), a.retry, a.problem.Error)
-	case err != nil:
-		s.say("hal", "nobody listens any more")
-	default:
-		s.check(false, "hal was served: status %d", a.status)
-	}
+	s.checkRefusal("hal", "closing", a, err)
 	s.samples.release("gil")
 	clients.Wait()
 	if until(s.ctx, s.ended) {
@@ -162,6 +154,12 @@ func (s *show) checkedVisit(who string, names []string, each func(line)) {
 		seen[l.Index] = true
 		s.check(sampleNamed(names[l.Index]).matches(l), "%s got for %s: %d x %d, %s, %s %s", who, names[l.Index], l.Width, l.Height, l.Type, l.Kind, l.Error)
 	}
+}
+
+func (s *show) checkRefusal(who, kind string, a answer, err error) {
+	s.say(who, "%d %s, Retry-After: %s: %s", a.status, http.StatusText(a.status), a.retry, a.problem.Error)
+	s.check(err == nil && a.status == http.StatusServiceUnavailable && a.problem.Kind == kind && a.retry != "",
+		"%s got status %d, %s, and not 503, %s, with Retry-After: %v", who, a.status, a.problem.Kind, kind, err)
 }
 
 // show shows a line.

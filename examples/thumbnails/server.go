@@ -14,6 +14,8 @@ type server struct {
 	url    string
 	http   *http.Server
 	listen net.Listener
+
+	lastTime time.Duration // how long requests that are cut off may take to tell their clients
 }
 
 // start listens. The server has to run.
@@ -31,6 +33,8 @@ func start(c config, log *log.Logger) (*server, error) {
 		service: service,
 		url:     "http://" + listener.Addr().String() + "/thumbnails",
 		listen:  listener,
+
+		lastTime: 2 * time.Second,
 		http: &http.Server{
 			Handler:           service.handler(),
 			ReadHeaderTimeout: 10 * time.Second,

@@ -5,7 +5,7 @@ import (
 	"io"
 	"log"
 	"net/http"
-	"sync/atomic"
+	"time"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -17,7 +17,10 @@ type service struct {
 	pool     *thumbnailPool
 	log      *log.Logger
 	tally    tally
-	draining atomic.Bool // requests are refused, while those in flight go on
+	entrance *entrance // closed when the service ends, while the pool is open for the requests in flight
+
+	bodyTime  time.Duration // how long the body of a request may take
+	writeTime time.Duration // how long a client may take to read a line; it is in memory until then
 }
 
 // newLog makes what concurrent requests may write to.
@@ -34,7 +37,10 @@ func newService(c config, log *log.Logger) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{config: c, maker: m, pool: pool, log: log}, nil
+	return &service{
+		config: c, maker: m, pool: pool, log: log, entrance: newEntrance(),
+		bodyTime: 10 * time.Second, writeTime: 30 * time.Second,
+	}, nil
 }
 
 func (s *service) handler() http.Handler {
@@ -47,20 +53,26 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusNotFound, "not-found", "there is nothing at %s: POST to /thumbnails", short(r.URL.Path)).write(w)
 	})
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Package http reads what is left of a body before it answers, be it a refusal.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTime)) // whoever can't set one is in memory
+		mux.ServeHTTP(w, r)
+	})
 }
 
 func (s *service) thumbnails(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() { // the pool is open yet, for the requests in flight
+	if !s.entrance.enter() {
+		w.Header().Set("Connection", "close") // for its next request it had better ask for another server
 		s.refuse(w, unavailable("closing", "the server is shutting down"))
 		return
 	}
+	defer s.entrance.leave()
 	pictures, p := readPictures(w, r, s.config)
 	if p != nil {
 		s.refuse(w, p)
 		return
 	}
-	out := newLines(w)
+	out := newLines(w, s.writeTime)
 	err := makeAll(r.Context(), s.pool, pictures, func(r result) error {
 		s.logPanic(r)
 		l := newLine(r)
