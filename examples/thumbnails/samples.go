@@ -52,7 +52,7 @@ var sampleFiles = sync.OnceValue(func() map[string][]byte {
 		"chart.png":   pngOf(quarters(640, 200, 255)),
 		"badge.gif":   gifOf(quarters(64, 48, 255)),
 		"broken.jpeg": photo[:len(photo)/2],
-		"bomb.png":    bomb(40_000, 40_000),
+		"bomb.png":    bomb(16_000, 16_000),
 		"page.html":   []byte("<!DOCTYPE html><title>No picture</title>"),
 	}
 })
