@@ -110,7 +110,8 @@ shutting down.
 
 SIGTERM or Ctrl-C stops it: requests in flight finish, and it exits with 0. A second one,
 or the end of -drain, cuts off what has not finished, and the exit status is 1. That is the
-status too when it cannot listen, and when the demo finds something wrong. A bad flag is 2.
+status too when it cannot listen, and when the demo finds something wrong. It is 2 for a
+bad flag, and 130 after Ctrl-C in the demo.
 `)
 }
 

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"os"
-	"time"
 )
 
 // maxURL is how many bytes a URL may have. What is longer is no URL of a picture.
@@ -29,9 +28,6 @@ func readPictures(w http.ResponseWriter, r *http.Request, c config) ([]picture, 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err == nil {
-		// From here on package http reads only to see whether the client has left. The
-		// deadline would look like that.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		return body, nil
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {

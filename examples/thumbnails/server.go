@@ -36,13 +36,12 @@ func start(c config, log *log.Logger) (*server, error) {
 
 		lastTime: 2 * time.Second,
 		http: &http.Server{
-			Handler:           service.handler(),
-			ReadHeaderTimeout: 10 * time.Second,
-			IdleTimeout:       time.Minute,
-			MaxHeaderBytes:    16 << 10,
-			ErrorLog:          log,
-			// No ReadTimeout: it would end requests in flight, as if their clients had left.
-			// What reads a body, and what writes a line, sets deadlines of its own.
+			Handler:        service.handler(),
+			ReadTimeout:    10 * time.Second, // to the end of the body, also when we refuse to read that
+			IdleTimeout:    time.Minute,
+			MaxHeaderBytes: 16 << 10,
+			ErrorLog:       log,
+			// No WriteTimeout: an answer takes as long as its pictures. Each line has its own.
 		},
 	}, nil
 }

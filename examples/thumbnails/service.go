@@ -19,7 +19,6 @@ type service struct {
 	tally    tally
 	entrance *entrance // closed when the service ends, while the pool is open for the requests in flight
 
-	bodyTime  time.Duration // how long the body of a request may take
 	writeTime time.Duration // how long a client may take to read a line; it is in memory until then
 }
 
@@ -39,7 +38,7 @@ func newService(c config, log *log.Logger) (*service, error) {
 	}
 	return &service{
 		config: c, maker: m, pool: pool, log: log, entrance: newEntrance(),
-		bodyTime: 10 * time.Second, writeTime: 30 * time.Second,
+		writeTime: 30 * time.Second,
 	}, nil
 }
 
@@ -53,11 +52,7 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusNotFound, "not-found", "there is nothing at %s: POST to /thumbnails", short(r.URL.Path)).write(w)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Package http reads what is left of a body before it answers, be it a refusal.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTime)) // whoever can't set one is in memory
-		mux.ServeHTTP(w, r)
-	})
+	return mux
 }
 
 func (s *service) thumbnails(w http.ResponseWriter, r *http.Request) {

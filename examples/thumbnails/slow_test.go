@@ -51,7 +51,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 func TestClientThatDoesNotSend(t *testing.T) {
 	for path, status := range map[string]int{"/thumbnails": http.StatusRequestTimeout, "/nothing": http.StatusNotFound} {
 		client, listenTo := newPipe(t)
-		r := runServer(t, nil, listenTo, func(r *running) { r.bodyTime = 50 * time.Millisecond })
+		r := runServer(t, nil, listenTo, func(r *running) { r.server.http.ReadTimeout = 50 * time.Millisecond })
 		_, err := io.WriteString(client, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n[")
 		require.NoError(t, err)
 		resp, err := http.ReadResponse(bufio.NewReader(client), nil)
@@ -65,7 +65,7 @@ func TestClientThatDoesNotSend(t *testing.T) {
 
 // The time for the body is not that for the answer.
 func TestClientThatWaitsLongerThanItMaySend(t *testing.T) {
-	r := runServer(t, nil, func(r *running) { r.bodyTime = 50 * time.Millisecond })
+	r := runServer(t, nil, func(r *running) { r.server.http.ReadTimeout = 50 * time.Millisecond })
 	got := r.want("ann", "badge.gif", held)
 	assert.Equal(t, 0, got.next().Index)
 	until(t.Context(), time.After(100*time.Millisecond)) // what must not happen has no event
