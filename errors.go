@@ -91,10 +91,11 @@ func (e *PanicError) Unwrap() error {
 // ShutdownError is what [Pool.Shutdown] returns when the pool did not finish all
 // that it had accepted. The numbers are those of the moment when Shutdown gave
 // up; none of these jobs is lost, their outcomes still come on Results or from
-// Stop.
+// Stop, and for callers that wait for them. Jobs of bulk calls and streams are not in the
+// queue: how many of those did not run their callers see.
 type ShutdownError struct {
 	Running int   // jobs that a worker still had: inside Func, or their result waited for room
-	NotRun  int   // jobs in the queue, which will not run
+	NotRun  int   // what was in the queue: jobs, which will not run, and workers that bulk calls waited for
 	Unread  int   // results on Results that nobody had read
 	Err     error // why: wraps the cause of the context that ended
 }
