@@ -1,0 +1,186 @@
+package contenders
+
+import (
+	"context"
+	"iter"
+
+	"github.com/boundedgo/workerpool"
+)
+
+func init() {
+	stream := Way[Run]{Name: "Stream", Run: ourStream, Bounded: true}
+	register(10, Contender{
+		Name:   Ours,
+		Module: "github.com/boundedgo/workerpool",
+		About:  "this library",
+		Results: []Way[Run]{
+			{Name: "Submit", Run: ourSubmit, Bounded: true},
+			{Name: "StreamUnordered", Run: ourStreamUnordered, Bounded: true},
+			stream,
+		},
+		Ordered: []Way[Run]{stream},
+		Discard: []Way[Run]{{Name: "Submit", Run: ourDiscard}, {Name: "StreamUnordered", Run: ourStreamDiscard}},
+		Slices:  []Way[Map]{{Name: "Map", Run: ourMap}, {Name: "Collect", Run: ourCollect}},
+		Bursts:  []Way[Burst]{{Name: "Submit", Run: ourBursts}, {Name: "Map", Run: ourMapBursts}},
+		Calls:   way[Calls]("Do", ourCalls),
+	})
+}
+
+// cancellable is a context that can end, as those of real programs can: that costs more
+// than one which cannot.
+func cancellable() (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.Background())
+}
+
+func ourOptions(size Size) []workerpool.Option {
+	return []workerpool.Option{workerpool.WithWorkers(size.Workers), workerpool.WithBuffer(size.Buffer)}
+}
+
+func ourPool(size Size, fn Func) *workerpool.Pool[int, int] {
+	p, err := workerpool.New(fn, ourOptions(size)...)
+	must(err)
+	return p
+}
+
+func ourSubmit(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	p := ourPool(size, fn)
+	go func() {
+		for i := range n {
+			must(p.Submit(ctx, i))
+		}
+		p.Close()
+	}()
+	for r := range p.Results() {
+		t.Add(r.Value, r.Err)
+	}
+	return t
+}
+
+// ourDiscard reads the results and does nothing with them, as somebody has to.
+func ourDiscard(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	p := ourPool(size, fn)
+	go func() {
+		for i := range n {
+			must(p.Submit(ctx, i))
+		}
+		p.Close()
+	}()
+	for r := range p.Results() {
+		must(r.Err)
+	}
+	return t
+}
+
+// upTo is a sequence of 0 to n-1.
+func upTo(n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+func ourStream(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	results, err := workerpool.Stream(ctx, upTo(n), fn, ourOptions(size)...)
+	for r := range results {
+		t.Add(r.Value, r.Err)
+	}
+	must(err())
+	return t
+}
+
+func ourStreamUnordered(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	results, err := workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...)
+	for r := range results {
+		t.Add(r.Value, r.Err)
+	}
+	must(err())
+	return t
+}
+
+func ourStreamDiscard(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	results, err := workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...)
+	for r := range results {
+		must(r.Err)
+	}
+	must(err())
+	return t
+}
+
+func ourMap(size Size, fn Func, jobs []int) ([]int, error) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	return workerpool.Map(ctx, jobs, fn, ourOptions(size)...)
+}
+
+// ourCollect makes a slice of the values too, as the others return one.
+func ourCollect(size Size, fn Func, jobs []int) ([]int, error) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	results, err := workerpool.Collect(ctx, jobs, fn, ourOptions(size)...)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]int, len(results))
+	for i := range results {
+		if results[i].Err != nil {
+			return nil, results[i].Err
+		}
+		values[i] = results[i].Value
+	}
+	return values, nil
+}
+
+// ourBursts submits a burst and then reads its results: the buffer has room for it.
+func ourBursts(size Size, fn Func, times, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	p := ourPool(size, fn)
+	defer p.Stop()
+	for range times {
+		for i := range n {
+			must(p.Submit(ctx, i))
+		}
+		for range n {
+			r := <-p.Results()
+			t.Add(r.Value, r.Err)
+		}
+	}
+	return t
+}
+
+func ourMapBursts(size Size, fn Func, times, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	p := ourPool(size, fn)
+	defer p.Stop()
+	jobs := make([]int, n)
+	for i := range jobs {
+		jobs[i] = i
+	}
+	for range times {
+		values, err := p.Map(ctx, jobs)
+		must(err)
+		for _, value := range values {
+			t.Add(value, nil)
+		}
+	}
+	return t
+}
+
+func ourCalls(size Size, fn Func) (Call, func()) {
+	p := ourPool(size, fn)
+	return p.Do, func() { p.Stop() }
+}

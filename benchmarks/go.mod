@@ -1,0 +1,26 @@
+module github.com/boundedgo/workerpool/benchmarks
+
+go 1.26.0
+
+require (
+	github.com/alitto/pond/v2 v2.7.1
+	github.com/boundedgo/previous v0.0.0
+	github.com/boundedgo/workerpool v0.0.0
+	github.com/gammazero/workerpool v1.3.0
+	github.com/panjf2000/ants/v2 v2.12.1
+	github.com/sourcegraph/conc v0.3.0
+	golang.org/x/sync v0.25.0
+)
+
+require (
+	github.com/gammazero/deque v1.2.2 // indirect
+	go.uber.org/atomic v1.7.0 // indirect
+	go.uber.org/multierr v1.9.0 // indirect
+)
+
+replace github.com/boundedgo/workerpool => ../
+
+// The contender "previous", which is built only with the tag of that name. Here it is the
+// library as it is, spelled differently since no directory may stand for two modules;
+// scripts/benchmarks.sh puts another revision in its place.
+replace github.com/boundedgo/previous => ./../
