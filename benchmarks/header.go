@@ -12,8 +12,8 @@ import (
 	"github.com/boundedgo/workerpool/benchmarks/contenders"
 )
 
-// previousRevision is the revision of the contender "previous", set when it is linked.
-var previousRevision string
+// The revisions of this library and of the contender "previous", set by the linker.
+var libraryRevision, previousRevision string
 
 // writeHeader says what was measured, where, and with which versions, in the form of the
 // configuration of benchmarks: a key, which is lower case, and a value.
@@ -38,51 +38,39 @@ func writeHeader(w io.Writer, rounds int, seed uint64) error {
 	return err
 }
 
-// version is the version of a module in this program, or of this repository's, its
-// revision.
+// version is the version of a module in this program, or the revision of this library.
 func version(contender, module string) string {
-	info, ok := debug.ReadBuildInfo()
 	switch {
+	case contender == contenders.Ours && libraryRevision != "":
+		return libraryRevision
 	case contender == "previous" && previousRevision != "":
 		return previousRevision
-	case !ok:
-		return "unknown"
-	case contender == contenders.Ours || contender == "previous":
-		return revision(info)
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return unknown
 	}
 	for _, m := range info.Deps {
-		if m.Path == module {
+		if m.Path == module && m.Replace == nil {
 			return m.Version
 		}
 	}
-	return "unknown" // as in a test
+	return unknown // as in a test
 }
 
-func revision(info *debug.BuildInfo) string {
-	settings := map[string]string{}
-	for _, s := range info.Settings {
-		settings[s.Key] = s.Value
-	}
-	rev := settings["vcs.revision"]
-	if rev == "" {
-		return "unknown" // go run does not say
-	}
-	if settings["vcs.modified"] == "true" {
-		return rev + " with changes"
-	}
-	return rev
-}
+// unknown is what cannot be found out.
+const unknown = "unknown"
 
 // cpu is the model of the processor, where the system tells in a file.
 func cpu() string {
 	text, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
-		return "unknown"
+		return unknown
 	}
 	for line := range strings.Lines(string(text)) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
 			return strings.TrimSpace(value)
 		}
 	}
-	return "unknown"
+	return unknown
 }
