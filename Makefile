@@ -6,9 +6,13 @@ export GOWORK=off
 
 COUNT = 100
 BENCH_COUNT = 31
+BENCH_ROUNDS = 21
 FUZZTIME = 1m
 MODEL_CHECKS = 50000
 MIN_COVERAGE = 95
+
+# The state of this library that `make bench` compares with, beside the other libraries.
+BENCH_BASE = 0648ea58589c2483f226d9a821d8fc227a57c9df
 
 # The directory of every module but tools/. Directories that start with a dot
 # and testdata are skipped, as the go command skips them. MODULES=. on the command
@@ -24,8 +28,8 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 stress model leaks mutants fuzz cover bench bench-compare figures lint shellcheck \
-	vuln api notes fmt tidy tools clean FORCE
+.PHONY: help build test test-386 stress model leaks mutants fuzz cover bench bench-report \
+	bench-root bench-compare figures lint shellcheck vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
@@ -62,7 +66,14 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 	echo "statement coverage: $$total%, required: $(MIN_COVERAGE)%"; \
 	awk -v t="$$total" -v m=$(MIN_COVERAGE) 'BEGIN { exit !(t != "" && t + 0 >= m + 0) }'
 
-bench: ## run the root module's benchmarks; contenders interleave, BENCH_COUNT rounds each (default 31)
+bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 15 minutes
+	BASE=$(BENCH_BASE) scripts/benchmarks.sh -rounds $(BENCH_ROUNDS)
+	$(MAKE) bench-report
+
+bench-report: ## write docs/benchmarks.md and its charts again, from benchmarks/results/run.txt
+	go run -C benchmarks ./report
+
+bench-root: ## run the root module's benchmarks; contenders interleave, BENCH_COUNT rounds each (default 31)
 	go test -run '^$$' -bench . -benchtime=$(BENCH_COUNT)x ./...
 
 bench-compare: bin/benchstat ## compare the benchmarks with those of the git ref BASE, both run in turns

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -36,36 +36,17 @@ func (s *session) add(entries []scenarios.Entry, chosen *regexp.Regexp) {
 	}
 }
 
-// writeTo runs everything and writes it into a file, which is complete or not there: half
-// a run looks like a whole one.
-func (s *session) writeTo(name string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
+// writeTo runs everything and then writes it into a file: half a run would look like a
+// whole one.
+func (s *session) writeTo(name string) error {
+	var b bytes.Buffer
+	if err := s.run(&b); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // as git would make it
 		return err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	w := bufio.NewWriter(f)
-	err = s.run(w)
-	if flushed := w.Flush(); err == nil {
-		err = flushed
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil { //nolint:gosec // it is to be read by everybody
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return os.WriteFile(name, b.Bytes(), 0o644) //nolint:gosec // it is to be read by everybody
 }
 
 func (s *session) run(w io.Writer) error {
@@ -74,7 +55,7 @@ func (s *session) run(w io.Writer) error {
 	}
 	start := time.Now()
 	for round := 1; round <= s.rounds; round++ {
-		fmt.Fprintf(s.log, "round %d of %d, after %v\n", round, s.rounds, time.Since(start).Round(time.Second))
+		s.say("round %d of %d, after %v", round, s.rounds, time.Since(start).Round(time.Second))
 		for _, group := range s.groups {
 			if !group[0].Scenario.Runs(round, s.rounds) {
 				continue
@@ -84,8 +65,12 @@ func (s *session) run(w io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprintf(s.log, "done after %v\n", time.Since(start).Round(time.Second))
+	s.say("done after %v", time.Since(start).Round(time.Second))
 	return nil
+}
+
+func (s *session) say(format string, args ...any) {
+	fmt.Fprintln(s.log, fmt.Sprintf(format, args...))
 }
 
 // runGroup measures all entries of a scenario once.

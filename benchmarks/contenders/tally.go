@@ -6,9 +6,10 @@ import (
 
 // Tally counts results as they are handed over.
 type Tally struct {
-	Count, Sum int
-	Disorder   bool // some result was not the next one
-	Failed     int
+	Count    int
+	Sum      int64
+	Disorder bool // some result was not the next one
+	Failed   int
 }
 
 // Add counts one result. What is expected are jobs that return themselves.
@@ -20,12 +21,12 @@ func (t *Tally) Add(value int, err error) {
 		t.Disorder = true
 	}
 	t.Count++
-	t.Sum += value
+	t.Sum += int64(value)
 }
 
 // Check reports what is wrong with the tally of so many times n jobs.
 func (t *Tally) Check(times, n int, ordered bool) error {
-	sum := times * (n * (n - 1) / 2)
+	sum := int64(times) * (int64(n) * int64(n-1) / 2)
 	switch {
 	case t.Count != times*n || t.Sum != sum:
 		return fmt.Errorf("%d results with the sum %d; want %d and %d", t.Count, t.Sum, times*n, sum)

@@ -57,10 +57,6 @@ func document(r *run, verdicts []verdict) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Beaten reports whether somebody else is faster than this library in a scenario, beyond
-// what chance makes likely.
-func (p page) Beaten(scenario string) bool { return len(losses(p.r, scenario)) > 0 }
-
 // Previous reports whether another revision of this library took part.
 func (p page) Previous() bool { return p.Config["lib-previous"] != "" }
 
@@ -108,7 +104,7 @@ func barsTable(verdicts []verdict) string {
 			v.what, v.limit(v.bar), v.form(v.median), v.between(v.form), result, v.limit(v.aim), v.toAim(),
 		})
 	}
-	return table(1, []string{"what", "bar", "median", confidenceHead(), "bar", "aim", "aim"}, rows)
+	return table(1, []string{"what", "bar", "median", confidenceHead(), "the bar", "aim", "the aim is"}, rows)
 }
 
 func confidenceHead() string { return fmt.Sprintf("%g%% interval", 100*confidence) }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"strings"
 
 	gocharts "github.com/go-analyze/charts"
@@ -13,7 +15,7 @@ var missing = math.NaN()
 const (
 	width     = 840
 	rowHeight = 26 // of a bar with its label
-	around    = 110
+	around    = 130
 )
 
 // The colours are chosen to be told apart by all, on white and on black.
@@ -52,7 +54,11 @@ func draw(c chart, labels []string, list []series, dark bool) ([]byte, error) {
 	values := make([][]float64, len(list))
 	names := make([]string, len(list))
 	for i, s := range list {
-		values[i], names[i] = s.values, s.name
+		values[i], names[i] = withNulls(s.values, !c.lines), s.name
+	}
+	if !c.lines { // whose first is at the bottom, otherwise
+		labels = slices.Clone(labels)
+		slices.Reverse(labels)
 	}
 	height := around + rowHeight*len(labels)
 	if !c.lines && !exclusive(list) {
@@ -74,7 +80,21 @@ func draw(c chart, labels []string, list []series, dark bool) ([]byte, error) {
 		return nil, err
 	}
 	svg, err := p.Bytes()
-	return append(svg, '\n'), err
+	return append(fonts(svg), '\n'), err
+}
+
+// withNulls returns a copy with the charts' own sign for a missing value.
+func withNulls(values []float64, reversed bool) []float64 {
+	values = slices.Clone(values)
+	for i, v := range values {
+		if math.IsNaN(v) {
+			values[i] = gocharts.GetNullValue()
+		}
+	}
+	if reversed {
+		slices.Reverse(values)
+	}
+	return values
 }
 
 // exclusive reports whether each label has a value of one series only.
@@ -93,30 +113,23 @@ func exclusive(list []series) bool {
 	return true
 }
 
-func zero() *float64 { return gocharts.Ptr(0.0) }
-
 func barChart(c chart, labels, names []string, values [][]float64, dark, stacked bool) gocharts.BarChartOption {
-	for i := range values {
-		for j, v := range values[i] {
-			if math.IsNaN(v) {
-				values[i][j] = gocharts.GetNullValue()
-			}
-		}
-	}
 	opt := gocharts.NewBarChartOptionWithData(values)
 	opt.Theme = theme(dark)
 	opt.Horizontal = true
 	opt.Title.Text = c.title
-	opt.CategoryAxis.Labels = labels
-	opt.ValueAxis[0].Min = zero()
-	opt.Legend.SeriesNames = names
+	opt.Legend.Offset.Top = "36" // below the title
+	opt.CategoryAxis.Labels = padded(labels)
+	opt.ValueAxis[0].Min = new(0.0)
+	opt.Legend.SeriesNames = padded(names)
 	opt.ValueFormatter = axisNumber
 	for i := range opt.SeriesList {
-		opt.SeriesList[i].Label.Show = gocharts.Ptr(true)
+		opt.SeriesList[i].Label.Show = new(true)
 		opt.SeriesList[i].Label.ValueFormatter = barNumber
+		opt.SeriesList[i].Label.FontStyle.FontColor = palettes[dark].text
 	}
 	if stacked {
-		opt.StackSeries = gocharts.Ptr(true)
+		opt.StackSeries = new(true)
 	}
 	return opt
 }
@@ -125,15 +138,20 @@ func lineChart(c chart, labels, names []string, values [][]float64, dark bool) g
 	opt := gocharts.NewLineChartOptionWithData(values)
 	opt.Theme = theme(dark)
 	opt.Title.Text = c.title
+	opt.Legend.Offset.Top = "36" // below the title
 	opt.XAxis.Labels = labels
-	opt.YAxis[0].Min = zero()
-	opt.Legend.SeriesNames = names
+	opt.YAxis[0].Min = new(0.0)
+	opt.Legend.SeriesNames = padded(names)
 	opt.ValueFormatter = axisNumber
 	return opt
 }
 
 func axisNumber(x float64) string {
-	return strings.TrimSuffix(strings.TrimSuffix(digits(x), ".00"), ".0")
+	s := digits(x)
+	if strings.Contains(s, ".") {
+		s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
+	}
+	return s
 }
 
 func barNumber(x float64) string {
@@ -141,4 +159,19 @@ func barNumber(x float64) string {
 		return ""
 	}
 	return digits(x)
+}
+
+// padded gives labels room on their right: they are placed for a narrower font than those
+// that many browsers have.
+func padded(labels []string) []string {
+	list := make([]string, len(labels))
+	for i, l := range labels {
+		list[i] = l + strings.Repeat("\u00a0", 2+len(l)/5)
+	}
+	return list
+}
+
+// fonts are those to look for, as hardly anybody has the one that the charts ask for.
+func fonts(svg []byte) []byte {
+	return bytes.ReplaceAll(svg, []byte("'Roboto Medium',sans-serif"), []byte("Roboto,Helvetica,Arial,sans-serif"))
 }

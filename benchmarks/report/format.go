@@ -28,6 +28,9 @@ func digits(x float64) string {
 
 func plain(x float64) string { return digits(x) }
 
+// fine is for figures that are next to nothing.
+func fine(x float64) string { return strconv.FormatFloat(x, 'f', 3, 64) }
+
 func times(x float64) string { return strconv.FormatFloat(x, 'f', 2, 64) + "×" }
 
 func nanoseconds(x float64) string { return digits(x) + " ns" }

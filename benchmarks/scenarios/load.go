@@ -48,7 +48,7 @@ func LatencyUnit(p float64) string { return fmt.Sprintf("p%v-ns", p) }
 
 // percentile returns the least latency, of a sorted list, which p percent don't exceed.
 func percentile(sorted []time.Duration, p float64) time.Duration {
-	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+	rank := int(math.Ceil(p*float64(len(sorted))/100 - 1e-9)) // 99.9 is a little more than it
 	return sorted[max(0, min(rank, len(sorted))-1)]
 }
 

@@ -136,8 +136,8 @@ func loads() []Scenario {
 			Workers: 64, Jobs: 10_000, Rate: 20_000, Quick: 200, Rounds: 11,
 		},
 		{
-			Name: "LoadSlow", Title: "Latency at 5,000 jobs a second, of which one in a hundred takes 5 ms",
-			About: "The slow jobs are among those that are counted: from p99 on it is they that one sees.",
+			Name: "LoadSlow", Title: "Latency at 5,000 jobs a second, of which one in fifty takes 5 ms",
+			About: "p99 is that of the slow jobs, p90 of those beside them.",
 			Kind:  Load, Work: Occasional5ms, Workers: 64, Jobs: 2500, Rate: 5000, Quick: 100, Rounds: 11,
 		},
 	}

@@ -19,7 +19,7 @@ const (
 	Sleep10ms                 // wait for 10 ms
 	Sleep100us                // wait for 100 µs
 	Mixed                     // every hundredth waits for 1 ms, the others do nothing
-	Occasional5ms             // every hundredth waits for 5 ms, the others for 100 µs
+	Occasional5ms             // every fiftieth waits for 5 ms, the others for 100 µs
 )
 
 // Func returns the function that does it.
@@ -30,24 +30,24 @@ func (w Work) Func() contenders.Func {
 	case CPU100us:
 		return computes(100 * time.Microsecond)
 	case Sleep10ms:
-		return sleeps(10*time.Millisecond, 10*time.Millisecond)
+		return sleeps(10*time.Millisecond, 1, 10*time.Millisecond)
 	case Sleep100us:
-		return sleeps(100*time.Microsecond, 100*time.Microsecond)
+		return sleeps(100*time.Microsecond, 1, 100*time.Microsecond)
 	case Mixed:
-		return sleeps(0, time.Millisecond)
+		return sleeps(0, 100, time.Millisecond)
 	case Occasional5ms:
-		return sleeps(100*time.Microsecond, 5*time.Millisecond)
+		return sleeps(100*time.Microsecond, 50, 5*time.Millisecond)
 	default:
 		return func(_ context.Context, job int) (int, error) { return job, nil }
 	}
 }
 
-// sleeps is for jobs that wait, every hundredth for another time than the others.
-func sleeps(most, hundredth time.Duration) contenders.Func {
+// sleeps is for jobs that wait, one in n for another time than the others.
+func sleeps(most time.Duration, n int, one time.Duration) contenders.Func {
 	return func(_ context.Context, job int) (int, error) {
 		d := most
-		if job%100 == 50 {
-			d = hundredth
+		if job%n == n/2 {
+			d = one
 		}
 		if d > 0 {
 			time.Sleep(d)
