@@ -29,7 +29,8 @@ func quick(t *testing.T, args ...string) string {
 
 // TestQuickRun runs every scenario with every contender; each checks its results.
 func TestQuickRun(t *testing.T) {
-	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreCurrent()) })
+	before := goleak.IgnoreCurrent() // ants starts some when it is imported
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	text := quick(t)
 	for _, s := range scenarios.Table() {
 		for _, e := range s.Entries(contenders.All(), true) {

@@ -29,7 +29,8 @@ func fails(_ context.Context, job int) (int, error) {
 // eachWay runs f for all ways that choose finds, and looks for goroutines left behind.
 func eachWay[F any](t *testing.T, choose func(Contender) []Way[F], f func(t *testing.T, run F)) {
 	t.Helper()
-	t.Cleanup(func() { goleak.VerifyNone(t, goleak.IgnoreCurrent()) })
+	before := goleak.IgnoreCurrent() // ants starts some when it is imported
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 	for _, c := range All() {
 		for _, w := range choose(c) {
 			t.Run(c.Name+"/"+w.Name, func(t *testing.T) { f(t, w.Run) })
@@ -37,14 +38,12 @@ func eachWay[F any](t *testing.T, choose func(Contender) []Way[F], f func(t *tes
 	}
 }
 
-func results(c Contender) []Way[Run] { return c.Results }
-func ordered(c Contender) []Way[Run] { return c.Ordered }
-func discard(c Contender) []Way[Run] { return c.Discard }
-func mapped(c Contender) []Way[Map]  { return c.Slices }
-func burst(c Contender) []Way[Burst] { return c.Bursts }
-func called(c Contender) []Way[Calls] {
-	return c.Calls
-}
+func results(c Contender) []Way[Run]  { return c.Results }
+func ordered(c Contender) []Way[Run]  { return c.Ordered }
+func discard(c Contender) []Way[Run]  { return c.Discard }
+func mapped(c Contender) []Way[Map]   { return c.Slices }
+func burst(c Contender) []Way[Burst]  { return c.Bursts }
+func called(c Contender) []Way[Calls] { return c.Calls }
 
 func TestEveryResultIsHandedOver(t *testing.T) {
 	for _, choose := range []func(Contender) []Way[Run]{results, ordered} {
