@@ -19,10 +19,18 @@ func init() {
 			stream,
 		},
 		Ordered: []Way[Run]{stream},
-		Discard: []Way[Run]{{Name: "Submit", Run: ourDiscard}, {Name: "StreamUnordered", Run: ourStreamDiscard}},
-		Slices:  []Way[Map]{{Name: "Map", Run: ourMap}, {Name: "Collect", Run: ourCollect}},
-		Bursts:  []Way[Burst]{{Name: "Submit", Run: ourBursts}, {Name: "Map", Run: ourMapBursts}},
-		Calls:   way[Calls]("Do", ourCalls),
+		Discard: []Way[Run]{
+			{Name: "Submit", Run: ourDiscard},
+			{Name: "StreamUnordered", Run: ourStreamDiscard},
+			{Name: "ForEach", Run: ourForEach},
+		},
+		Slices: []Way[Map]{
+			{Name: "Map", Run: ourMap},
+			{Name: "Map+Background", Run: ourMapBackground},
+			{Name: "Collect", Run: ourCollect},
+		},
+		Bursts: []Way[Burst]{{Name: "Submit", Run: ourBursts}, {Name: "Map", Run: ourMapBursts}},
+		Calls:  way[Calls]("Do", ourCalls),
 	})
 }
 
@@ -119,10 +127,30 @@ func ourStreamDiscard(size Size, fn Func, n int) (t Tally) {
 	return t
 }
 
+// ourForEach makes the slice that it takes.
+func ourForEach(size Size, fn Func, n int) (t Tally) {
+	ctx, cancel := cancellable()
+	defer cancel()
+	jobs := make([]int, n)
+	for i := range jobs {
+		jobs[i] = i
+	}
+	must(workerpool.ForEach(ctx, jobs, func(ctx context.Context, job int) error {
+		_, err := fn(ctx, job)
+		return err
+	}, ourOptions(size)...))
+	return t
+}
+
 func ourMap(size Size, fn Func, jobs []int) ([]int, error) {
 	ctx, cancel := cancellable()
 	defer cancel()
 	return workerpool.Map(ctx, jobs, fn, ourOptions(size)...)
+}
+
+// ourMapBackground shows what it costs to be cancellable. The others never are.
+func ourMapBackground(size Size, fn Func, jobs []int) ([]int, error) {
+	return workerpool.Map(context.Background(), jobs, fn, ourOptions(size)...)
 }
 
 // ourCollect makes a slice of the values too, as the others return one.

@@ -12,7 +12,10 @@ func init() {
 		Results: bounded("semaphore", goroutineResults),
 		Discard: way[Run]("semaphore", goroutineDiscard),
 		Bursts:  way[Burst]("semaphore", goroutineBursts),
-		Calls:   way[Calls]("semaphore", goroutineCalls),
+		Calls: []Way[Calls]{
+			{Name: "caller+semaphore", Run: semaphoreCalls},
+			{Name: "goroutine+semaphore", Run: goroutineCalls},
+		},
 	})
 }
 
@@ -72,6 +75,19 @@ func goroutineBursts(size Size, fn Func, times, n int) (t Tally) {
 	return t
 }
 
+// semaphoreCalls needs no goroutine at all: who waits for a result can as well do the job.
+// He cannot leave before it is done.
+func semaphoreCalls(size Size, fn Func) (Call, func()) {
+	slots := make(chan struct{}, size.Workers)
+	call := func(ctx context.Context, job int) (int, error) {
+		slots <- struct{}{}
+		defer func() { <-slots }()
+		return fn(ctx, job)
+	}
+	return call, func() {}
+}
+
+// goroutineCalls is for callers who want to be able to leave.
 func goroutineCalls(size Size, fn Func) (Call, func()) {
 	slots := make(chan struct{}, size.Workers)
 	call := func(ctx context.Context, job int) (int, error) {
