@@ -109,8 +109,8 @@ func barsTable(verdicts []verdict) string {
 
 func confidenceHead() string { return fmt.Sprintf("%g%% interval", 100*confidence) }
 
-// sectionOf makes the table of a scenario, the fastest first. What cannot do it at all has
-// a row too.
+// sectionOf makes the table of a scenario, the fastest first. Those who cannot do it at all
+// have a row of dashes.
 func sectionOf(r *run, s scenarios.Scenario, chart string) section {
 	columns := columnsOf(s.Kind)
 	keys := sorted(r, s)
@@ -132,18 +132,18 @@ func sectionOf(r *run, s scenarios.Scenario, chart string) section {
 	}
 	sec := section{Title: s.Title, About: s.About, Chart: chart}
 	head := headOf(columns)
+	var cannot []string
 	for _, c := range takingPart(r) {
 		if slices.ContainsFunc(keys, func(k key) bool { return k.lib == c.Name }) {
 			continue
 		}
-		row := []string{c.Name}
-		for len(row) < len(head) {
-			row = append(row, "–")
-		}
-		rows = append(rows, row)
+		cannot = append(cannot, c.Name)
 		if why := s.Skip[c.Name]; why != "" {
 			sec.Skipped = append(sec.Skipped, c.Name+" "+why)
 		}
+	}
+	if len(cannot) > 0 {
+		rows = append(rows, append([]string{strings.Join(cannot, ", ")}, slices.Repeat([]string{"–"}, len(head)-1)...))
 	}
 	sec.Table = table(2, head, rows)
 	return sec
