@@ -72,6 +72,7 @@ bench: ## compare with other libraries and with the git ref BENCH_BASE, and writ
 
 bench-report: ## write docs/benchmarks.md and its charts again, from benchmarks/results/run.txt
 	go run -C benchmarks ./report
+	go test -run '^TestReadme$$' . -update
 
 bench-root: ## run the root module's benchmarks; contenders interleave, BENCH_COUNT rounds each (default 31)
 	go test -run '^$$' -bench . -benchtime=$(BENCH_COUNT)x ./...
@@ -81,9 +82,6 @@ bench-compare: bin/benchstat ## compare the benchmarks with those of the git ref
 
 figures: ## run again what the README shows figures of, and write them into it
 	go run -C examples ./burst | sed -n '/^ *goroutine per request  *pool$$/,$$p' > examples/burst/run.txt
-	{ go version; go test -run '^$$' -bench '^(BenchmarkSubmit|BenchmarkDo)$$/^workers=4$$/^buffer=128$$' -benchtime=101x . ; } | \
-		awk '/^go version/ { print $$3, $$4 } /^cpu:/ { print } /^Benchmark/ { print ""; print $$1; \
-		for (i = 3; i < NF; i += 2) if ($$(i+1) !~ /op$$/) printf "  %-24s %8.2f\n", $$(i+1), $$i }' > docs/submit.txt
 	go test -run '^TestReadme$$' . -update
 
 lint: bin/golangci-lint bin/actionlint ## check style, go.mod files, formatting and workflows

@@ -10,6 +10,7 @@ import (
 	"github.com/boundedgo/workerpool"
 )
 
+// handMap is the best loop that one can write by hand for jobs of one size.
 func handMap(ctx context.Context, jobs []int, fn func(context.Context, int) (int, error), workers, chunk int) ([]int, error) {
 	out := make([]int, len(jobs))
 	var next atomic.Int64
@@ -37,37 +38,33 @@ func handMap(ctx context.Context, jobs []int, fn func(context.Context, int) (int
 	return out, nil
 }
 
-func BenchmarkStream(b *testing.B) {
-	const n = 300_000
-	p, _ := workerpool.New(noop, workerpool.WithWorkers(4))
+func BenchmarkMap(b *testing.B) {
+	jobs := make([]int, 1_000_000)
+	p := newPool(4, 128)
 	defer p.Stop()
-	compare(b, 4, 128, n, []contender{
-		{"bare", func(w, k, n int) { barePool(w, k, n) }},
-		{"stream", func(w, _, n int) { drain(p.Stream(context.Background(), count(n))) }},
-		{"unordered", func(w, _, n int) { drain(p.StreamUnordered(context.Background(), count(n))) }},
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	compare(b, 4, 128, len(jobs), []contender{
+		{"hand", func(w, _, _ int) { _, _ = handMap(context.Background(), jobs, noop, w, 4096) }},
+		{"map", func(int, int, int) { _, _ = p.Map(context.Background(), jobs) }},
+		{"cancellable", func(int, int, int) { _, _ = p.Map(ctx, jobs) }},
 	})
 }
 
-func drain(s iter.Seq[workerpool.Result[int, int]], _ func() error) {
+func BenchmarkStream(b *testing.B) {
+	p := newPool(4, 128)
+	defer p.Stop()
+	compare(b, 4, 128, 300_000, []contender{
+		{"bare", barePool},
+		{"stream", func(_, _, n int) { mustEqual(length(p.Stream(context.Background(), count(n))), n) }},
+		{"unordered", func(_, _, n int) { mustEqual(length(p.StreamUnordered(context.Background(), count(n))), n) }},
+	})
+}
+
+func length(s iter.Seq[workerpool.Result[int, int]], _ func() error) int {
 	n := 0
 	for range s {
 		n++
 	}
-	if n != 300000 {
-		panic(n)
-	}
-}
-
-func BenchmarkMap(b *testing.B) {
-	const n = 1_000_000
-	jobs := make([]int, n)
-	p, _ := workerpool.New(noop, workerpool.WithWorkers(4))
-	defer p.Stop()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	compare(b, 4, 128, n, []contender{
-		{"hand", func(w, _, n int) { _, _ = handMap(context.Background(), jobs, noop, w, 4096) }},
-		{"map", func(w, _, n int) { _, _ = p.Map(context.Background(), jobs) }},
-		{"mapctx", func(w, _, n int) { _, _ = p.Map(ctx, jobs) }},
-	})
+	return n
 }

@@ -26,7 +26,7 @@ func init() {
 		},
 		Slices: []Way[Map]{
 			{Name: "Map", Run: ourMap},
-			{Name: "Map+Background", Run: ourMapBackground},
+			{Name: "Map+cancel", Run: ourMapCancellable},
 			{Name: "Collect", Run: ourCollect},
 		},
 		Bursts: []Way[Burst]{{Name: "Submit", Run: ourBursts}, {Name: "Map", Run: ourMapBursts}},
@@ -142,15 +142,16 @@ func ourForEach(size Size, fn Func, n int) (t Tally) {
 	return t
 }
 
+// ourMap has a context that cannot end, as the others don't look at theirs.
 func ourMap(size Size, fn Func, jobs []int) ([]int, error) {
+	return workerpool.Map(context.Background(), jobs, fn, ourOptions(size)...)
+}
+
+// ourMapCancellable looks at its context before each job.
+func ourMapCancellable(size Size, fn Func, jobs []int) ([]int, error) {
 	ctx, cancel := cancellable()
 	defer cancel()
 	return workerpool.Map(ctx, jobs, fn, ourOptions(size)...)
-}
-
-// ourMapBackground shows what it costs to be cancellable. The others never are.
-func ourMapBackground(size Size, fn Func, jobs []int) ([]int, error) {
-	return workerpool.Map(context.Background(), jobs, fn, ourOptions(size)...)
 }
 
 // ourCollect makes a slice of the values too, as the others return one.

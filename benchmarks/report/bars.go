@@ -71,6 +71,7 @@ func barTable() []goal {
 		{what: "Submit to Results, how much faster than ants and a slice", ours: submit, theirs: than(noop, "ants"), faster: true, bar: 3, aim: 5, form: times},
 		{what: "Submit to Results, how much faster than gammazero and a slice", ours: submit, theirs: than(noop, "gammazero"), faster: true, bar: 3, aim: 5, form: times},
 		{what: "Map, time relative to the best loop written by hand", ours: mapped, theirs: than(slice, contenders.Chunks), bar: 1.25, aim: 1.05, form: times},
+		{what: "Map that can be cancelled, relative to such a loop that looks at its context before each job", ours: ours(slice, "Map+cancel"), theirs: than(slice, contenders.Chunks, contenders.Cancellable...), bar: 1.25, aim: 1.05, form: times},
 		{what: "Map, how much faster than conc's iter.Map", ours: mapped, theirs: than(slice, "conc"), faster: true, bar: 1.5, aim: 4, form: times},
 		{what: "Map of jobs of 1 µs, time relative to conc's iter.Map", ours: ours("Slice1us/workers=4", "Map"), theirs: than("Slice1us/workers=4", "conc"), bar: 1.05, aim: 1, form: times},
 		{what: "Stream, time a job", ours: stream, bar: 40, aim: 15, form: nanoseconds},
