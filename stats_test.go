@@ -34,20 +34,24 @@ func TestStress_BusyWhileOthersComeAndGo(t *testing.T) {
 // there.
 func TestStress_PartsOfStatsNeverExceedTheWhole(t *testing.T) {
 	fails := func(context.Context, int) (int, error) { return 0, errOwn }
+	submit := func(p *workerpool.Pool[int, int]) { _ = p.Submit(context.Background(), 1) }
+	collect := func(p *workerpool.Pool[int, int]) { _, _ = p.Collect(context.Background(), upTo(4)) }
 	for name, c := range map[string]struct {
 		fn   workerpool.Func[int, int]
+		call func(*workerpool.Pool[int, int])
 		more []workerpool.Option
 	}{
-		"errors":       {fails, nil},
-		"within bound": {fails, []workerpool.Option{workerpool.WithJobTimeout(time.Hour)}},
-		"panics":       {func(context.Context, int) (int, error) { panic(errOwn) }, nil},
+		"errors":       {fails, submit, nil},
+		"within bound": {fails, submit, []workerpool.Option{workerpool.WithJobTimeout(time.Hour)}},
+		"panics":       {func(context.Context, int) (int, error) { panic(errOwn) }, submit, nil},
+		"chunks":       {fails, collect, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Cleanup(func() { goleak.VerifyNone(t) })
 			p := newPoolOf(t, c.fn, sized(4, 1024, c.more...)...)
 			defer p.Stop()
 			go readAll(p)
-			defer hammer(2, func() { _ = p.Submit(context.Background(), 1) })()
+			defer hammer(2, func() { c.call(p) })()
 			for range rounds(t, 100000) {
 				s := p.Stats()
 				if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
