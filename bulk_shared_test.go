@@ -289,3 +289,30 @@ func TestG06_NoJobStartsAfterItsCallersContext(t *testing.T) {
 		})
 	}
 }
+
+// A worker too many leaves in the middle of a chunk.
+func TestG02_AShrinkEndsAChunk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var g gauge
+		var p *workerpool.Pool[int, int]
+		var mu sync.Mutex
+		var shrunk time.Time
+		p = newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			g.enter()
+			defer g.leave()
+			mu.Lock()
+			now, _, _ := g.read()
+			assert.False(t, now > 1 && !shrunk.IsZero() && time.Since(shrunk) > time.Microsecond, "job %d", n)
+			if n == 1000 {
+				assert.NoError(t, p.Resize(1))
+				shrunk = time.Now()
+			}
+			mu.Unlock()
+			time.Sleep(time.Microsecond)
+			return n, nil
+		}, sized(2, 1)...)
+		defer p.Stop()
+		_, err := p.Map(t.Context(), upTo(2000))
+		assert.NoError(t, err)
+	})
+}

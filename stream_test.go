@@ -372,3 +372,53 @@ func TestG03_ASlowConsumerHoldsNoWorker(t *testing.T) {
 		assert.NoError(t, errf())
 	})
 }
+
+// Nobody receives the results that a range leaves behind; panics among them are logged.
+func TestG07_PanicsThatARangeLeavesBehind(t *testing.T) {
+	log := captureLog(t)
+	p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+		if n > 0 {
+			panic("nobody had me")
+		}
+		return n, nil
+	}, sized(2, 2)...)
+	defer p.Stop()
+	results, _ := p.Stream(t.Context(), count(10))
+	for range results {
+		for p.Stats().Panicked < 9 {
+			runtime.Gosched()
+		}
+		break
+	}
+	assert.Eventually(t, func() bool { return strings.Count(log(), "nobody had me") == 9 }, 10*time.Second, time.Millisecond)
+}
+
+// In a job the range has its place again while its body runs, so results come as they are
+// ready there too, and nothing runs beside the body.
+func TestG10_TheBodyOfARangeInsideAJob(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var p *workerpool.Pool[int, int]
+		started := 0
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			if n >= 0 {
+				started++
+				return n, nil
+			}
+			had := 0
+			results, errf := p.Stream(ctx, count(10))
+			for r := range results {
+				had++
+				assert.Equal(t, had-1, r.Job)
+				assert.Less(t, started, had+8, "it has not waited for all of them")
+				before := started
+				time.Sleep(time.Second)
+				assert.Equal(t, before, started)
+			}
+			return had, errf()
+		}, sized(1, 1)...)
+		defer p.Stop()
+		had, err := p.Do(t.Context(), -1)
+		assert.NoError(t, err)
+		assert.Equal(t, 10, had)
+	})
+}
