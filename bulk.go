@@ -12,7 +12,7 @@ import (
 // error of Func, a [*PanicError] or [ErrGoexit] in it. The jobs that run then see their
 // context end with that error as its cause, those that have yet to begin never run, and
 // Map waits for the ones that run: it leaves nothing behind. To go on after errors use
-// [Pool.Collect].
+// [Pool.Collect]; a Func that returns nothing but an error has struct{} for its R.
 //
 // The jobs run under ctx, values included, and are cancelled with the pool's context too.
 // When either ends, the same happens as after an error, and Map returns its error and
@@ -33,17 +33,18 @@ func (p *Pool[T, R]) Map(ctx context.Context, jobs []T) ([]R, error) {
 // no reader of Results.
 //
 // The errors of jobs are in their results; [errors.Join] makes one of them. The error of
-// Collect is nil unless the call was cut short: because ctx or the pool's context has
-// ended, whose error and cause it wraps. The results are complete then too. Those of jobs
-// that did not run have an Err that wraps [ErrNotRun] and the cause. Without results it
-// returns [ErrClosed], or why ctx did not do, as [Pool.Map] does. All else is as for Map.
+// Collect is nil unless the call was cut short: because ctx or the pool's context has ended
+// before the last job had, whose error and cause it wraps. The results are complete then
+// too. Those of jobs that did not run have an Err that wraps [ErrNotRun] and the cause. Only
+// if the call never began are the results nil, and no job was accepted: beside [ErrClosed],
+// or the error of a ctx that had ended before, or was nil. All else is as for [Pool.Map].
 func (p *Pool[T, R]) Collect(ctx context.Context, jobs []T) ([]Result[T, R], error) {
+	results := make([]Result[T, R], len(jobs)) // before the call is in the ledger: it may panic
 	b, err := p.newBulk(ctx, "Collect")
 	if err != nil {
 		return nil, err
 	}
-	s := &collecting[T, R]{slice: slice[T, R]{jobs: jobs}, bulk: b, results: make([]Result[T, R], len(jobs))}
-	return s.results, b.run(s)
+	return results, b.run(&collecting[T, R]{slice: slice[T, R]{jobs: jobs}, bulk: b, results: results})
 }
 
 // Map is [Pool.Map] on a pool of its own, made with opts for this one call. There are
@@ -52,8 +53,8 @@ func (p *Pool[T, R]) Collect(ctx context.Context, jobs []T) ([]Result[T, R], err
 //
 //	pages, err := workerpool.Map(ctx, urls, fetch, workerpool.WithWorkers(8))
 //
-// The other errors are those of [New]. WithContext is not an option here: it is ctx that
-// the jobs run under.
+// The other errors are those of [New], which says how large a T and an R may be. WithContext
+// is not an option here, as it is ctx that the jobs run under, and WithBuffer is of no use.
 func Map[T, R any](ctx context.Context, jobs []T, fn Func[T, R], opts ...Option) ([]R, error) {
 	p, err := newOwn(ctx, "Map", len(jobs), fn, opts)
 	if err != nil {
@@ -97,7 +98,7 @@ func newOwn[T, R any](ctx context.Context, op string, jobs int, fn Func[T, R], o
 		errs = append(errs, newError(c.name, nil, "%s: context must not be nil", op))
 	}
 	errs = append(errs, c.check(!c.hasContext, "WithContext: not an option of %s, which has a context", op))
-	if c.validate() == nil {
+	if c.oneCall = true; c.validate() == nil {
 		c.workers = min(c.workers, max(1, jobs))
 	}
 	return newPool(op, fn, c, errs...)
@@ -111,12 +112,12 @@ func (p *Pool[T, R]) end() {
 }
 
 func (p *Pool[T, R]) mapAll(ctx context.Context, op string, jobs []T) ([]R, error) {
+	values := make([]R, len(jobs)) // before the call is in the ledger: it may panic
 	b, err := p.newBulk(ctx, op)
 	if err != nil {
 		return nil, err
 	}
 	b.failFast = true
-	values := make([]R, len(jobs))
 	if err := b.run(&mapping[T, R]{slice[T, R]{jobs: jobs}, values}); err != nil {
 		return nil, err
 	}

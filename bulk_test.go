@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"runtime"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -241,4 +244,44 @@ func TestG06_JobTimeoutInABulkCall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A call for whose results there can be no memory panics in its caller, as make does, and
+// is no business of the pool then.
+func TestBulkCallThatCannotBegin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(context.Context, struct{}) ([16]byte, error) { return [16]byte{}, nil }, sized(2, 2)...)
+		defer p.Stop()
+		jobs := make([]struct{}, math.MaxInt)
+		assert.Panics(t, func() { _, _ = p.Map(t.Context(), jobs) })
+		assert.Panics(t, func() { _, _ = p.Collect(t.Context(), jobs) })
+		assert.NoError(t, p.Wait(t.Context()))
+		assert.NoError(t, p.Shutdown(t.Context()))
+	})
+}
+
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A pool for one call has no more places than it needs, and a stream takes room for jobs as
+// they come.
+func TestG03_OneCallTakesLittle(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	type large [60_000]byte
+	fn := func(context.Context, large) (int, error) { return 0, nil }
+	assert.Less(t, allocated(func() {
+		_, err := workerpool.Map(t.Context(), make([]large, 3), fn, workerpool.WithBuffer(1<<20))
+		assert.NoError(t, err)
+	}), uint64(2<<20))
+	assert.Less(t, allocated(func() {
+		results, errf := workerpool.Stream(t.Context(), slices.Values(make([]large, 3)), fn, workerpool.WithWorkers(2))
+		for range results {
+		}
+		assert.NoError(t, errf())
+	}), uint64(4<<20))
 }

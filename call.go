@@ -154,13 +154,13 @@ func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
 // logLost logs the outcome of a job that nobody is there to receive, if it is a panic.
 func (p *Pool[T, R]) logLost(err error) {
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
-		go logPanic(p.name, err) // on a goroutine of its own: a log handler may do what a Func may
+		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
 	}
 }
 
-func logPanic(pool string, err *PanicError) {
+func logPanic(pool, what string, err *PanicError) {
 	defer func() { _ = recover() }()
-	slog.Error("workerpool: a job panicked after its caller had left",
+	slog.Error("workerpool: "+what+" panicked after its caller had left",
 		"pool", pool, "panic", err.Error(), "stack", string(err.Stack))
 }
 

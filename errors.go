@@ -156,10 +156,17 @@ func (e *fullError) Error() string { return prefix(e.name) + e.op + ": queue ful
 func (e *fullError) Unwrap() error { return ErrFull }
 
 // load is what a submitter that found no place wants to know of the pool.
-type load struct{ waiting, running, unread int }
+type load struct{ waiting, running, unread, bulks int }
 
 func (l load) String() string {
-	return fmt.Sprintf("(%d waiting, %d running, %d results unread)", l.waiting, l.running, l.unread)
+	s := fmt.Sprintf("(%d waiting, %d running, %d results unread", l.waiting, l.running, l.unread)
+	switch {
+	case l.bulks == 1:
+		s += ", 1 bulk call"
+	case l.bulks > 1:
+		s += fmt.Sprintf(", %d bulk calls", l.bulks)
+	}
+	return s + ")"
 }
 
 // closedError says that nothing is accepted any more, and why if the pool was

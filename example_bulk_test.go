@@ -119,11 +119,11 @@ func ExampleStream() {
 	}
 	shout := func(_ context.Context, line string) (string, error) { return strings.ToUpper(line), nil }
 
-	results, err := workerpool.Stream(context.Background(), lines, shout, workerpool.WithWorkers(4))
+	results, errf := workerpool.Stream(context.Background(), lines, shout, workerpool.WithWorkers(4))
 	for r := range results {
 		fmt.Println(r.Value, r.Err)
 	}
-	if err := errors.Join(err(), scanner.Err()); err != nil {
+	if err := errors.Join(errf(), scanner.Err()); err != nil {
 		log.Fatal(err) // there were more lines
 	}
 	// Output:
@@ -157,6 +157,50 @@ func ExamplePool_Stream() {
 	// <nil>
 }
 
+// The jobs come on a channel, which nobody may ever close: the input waits for ctx too, and
+// who leaves the range cancels it first.
+func ExamplePool_Stream_channel() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	orders := make(chan string, 3)
+	orders <- "espresso"
+	orders <- "latte"
+	orders <- "closing time"
+
+	receive := func(yield func(string) bool) {
+		for {
+			select {
+			case order := <-orders:
+				if !yield(order) {
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	pool, err := workerpool.New(func(_ context.Context, order string) (string, error) {
+		return "one " + order, nil
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Stop()
+	results, errf := pool.Stream(ctx, receive)
+	for r := range results {
+		if r.Job == "closing time" {
+			cancel() // the input waits for the next order, and the end of the range for the input
+			break
+		}
+		fmt.Println(r.Value)
+	}
+	fmt.Println(errf()) // nil: the range was left
+	// Output:
+	// one espresso
+	// one latte
+	// <nil>
+}
+
 // An input that fails is not taken for a short one: a panic in it is the error of the
 // stream, after the results of what it had yielded.
 func ExamplePool_Stream_error() {
@@ -184,12 +228,12 @@ func ExamplePool_Stream_error() {
 // Each result as soon as it is there, in whatever order.
 func ExampleStreamUnordered() {
 	square := func(_ context.Context, n int) (int, error) { return n * n, nil }
-	results, err := workerpool.StreamUnordered(context.Background(), slices.Values([]int{1, 2, 3}), square)
+	results, errf := workerpool.StreamUnordered(context.Background(), slices.Values([]int{1, 2, 3}), square)
 	for r := range results {
 		fmt.Println(r.Job, "squared is", r.Value)
 	}
-	if err() != nil {
-		log.Fatal(err())
+	if err := errf(); err != nil {
+		log.Fatal(err)
 	}
 	// Unordered output:
 	// 1 squared is 1

@@ -3,6 +3,8 @@ package workerpool
 import (
 	"iter"
 	"math"
+	"math/bits"
+	"reflect"
 	"slices"
 )
 
@@ -77,8 +79,9 @@ func (s *stream[T, R]) ringBell() bool {
 func (s *stream[T, R]) awaitRoom() bool {
 	for {
 		s.full.Store(true)
-		if s.limit = int(s.had.Load()) + s.window; s.fed < s.limit {
+		if limit := int(s.had.Load()) + s.window; s.fed < limit {
 			s.full.Store(false)
+			s.limit = min(limit, s.ringLimit())
 			return true
 		}
 		select {
@@ -89,6 +92,29 @@ func (s *stream[T, R]) awaitRoom() bool {
 			return false
 		}
 	}
+}
+
+// ringLength returns the length of the ring at first, for jobs of type T: what many streams
+// do with. Where jobs are large and few a window of them would be a waste.
+func ringLength[T any](window int) int {
+	const size = 16 << 10
+	n := max(16, size/max(1, int(reflect.TypeFor[T]().Size())))
+	return 1 << bits.Len(uint(min(n, window)-1))
+}
+
+// ringLimit returns how many jobs may be fed before the ring is full. If it is full now it
+// grows first: there is never more than a window of jobs in it.
+func (s *stream[T, R]) ringLimit() int {
+	s.bulk.mu.Lock()
+	defer s.bulk.mu.Unlock()
+	if n := len(s.ring); s.fed-s.head == n {
+		ring := make([]T, 2*n)
+		for i := s.head; i < s.fed; i++ {
+			ring[i&(2*n-1)] = s.ring[i&(n-1)]
+		}
+		s.ring = ring
+	}
+	return s.head + len(s.ring)
 }
 
 // ready and the other methods of a source follow.

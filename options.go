@@ -39,6 +39,7 @@ type config struct {
 	jobTimeout time.Duration
 	hasTimeout bool
 	hasContext bool
+	oneCall    bool // the pool is for one bulk call, which needs no place for more tickets than workers
 }
 
 func newConfig(opts []Option) config {

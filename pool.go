@@ -22,6 +22,7 @@ type Pool[T, R any] struct {
 	// Set by New.
 	fn         Func[T, R]
 	name       string
+	buffer     int // of WithBuffer
 	jobTimeout time.Duration
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
@@ -93,13 +94,13 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 
 // newPool makes a pool for op, unless that has errs already.
 func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool[T, R], error) {
-	p := &Pool[T, R]{fn: fn, name: c.name, jobTimeout: c.jobTimeout, size: c.workers}
+	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, size: c.workers}
 	if fn == nil {
 		errs = append(errs, newError(c.name, nil, "%s: Func must not be nil", op))
 	}
 	err := errors.Join(append(errs, c.validate())...)
 	if err == nil {
-		err = p.makeChannels(c.buffer)
+		err = p.makeChannels(c)
 	}
 	if err != nil {
 		return nil, err
@@ -123,7 +124,11 @@ func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool
 
 // makeChannels fails for a buffer that does not fit the address space, which there
 // is on a 32-bit machine.
-func (p *Pool[T, R]) makeChannels(buffer int) (err error) {
+func (p *Pool[T, R]) makeChannels(c config) (err error) {
+	buffer := c.buffer
+	if c.oneCall {
+		buffer = min(buffer, c.workers)
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			err = newError(p.name, []error{ErrInvalidOption}, "WithBuffer(%d): must be smaller for jobs or results of this size: %v", buffer, v)

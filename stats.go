@@ -74,5 +74,6 @@ func (p *Pool[T, R]) load() load {
 		waiting: len(p.jobs),
 		running: int(max(0, p.live.Load()-p.ledger.idle.Load())),
 		unread:  len(p.results) + int(max(0, p.kept.Load())),
+		bulks:   int(p.bulks.Load()),
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -12,31 +11,34 @@ import (
 // Stream runs the jobs that come from an input on the pool, and returns a sequence of
 // their results in the order of the input. Results come while the input goes on:
 //
-//	results, err := pool.Stream(ctx, jobs)
+//	results, errf := pool.Stream(ctx, jobs)
 //	for r := range results {
 //		fmt.Println(r.Job, r.Value, r.Err)
 //	}
-//	if err() != nil {
-//		return err() // the input was not read to its end
+//	if err := errf(); err != nil {
+//		return err // the input was not read to its end
 //	}
 //
-// Nothing happens before the range begins. Then jobs are taken from the input when there
-// is somebody to run them, but never more than a window of 16 x (Workers + Buffer) ahead of
-// the results that the range has had, so a stream may be endless. It goes on after the
-// errors of jobs, which are in their results.
+// Nothing happens before the range begins. Then the input is read ahead, whether or not
+// workers are free, by as much as a window of 16 x (Workers + Buffer) jobs before the
+// results that the range has had: by 2,112 with 4 workers and the default buffer, by 64 with
+// WithBuffer(0). So a stream may be endless, and takes memory for a window of jobs and
+// values. It goes on after the errors of jobs, which are in their results.
 //
 // The range ends when the input has, and every job taken from it has had its result; or
 // after a break, whenever it likes. It ends early too when ctx or the pool's context ends:
 // then the results of all jobs that were taken come first, those of jobs that did not run
 // with an Err that wraps [ErrNotRun] and the cause. When the range has ended, however it
 // has, nothing of the stream is left: it waits for the jobs that run, whose context ends,
-// and for the input to return from what it is doing, which nobody can interrupt.
+// and for the input to return from what it is doing, which nobody can interrupt. An input
+// that waits for something, such as a channel, has to wait for ctx too, and who leaves the
+// range then has to cancel ctx first.
 //
-// err says, after the range, why the input was not read to its end: the error and cause of
-// the context that ended, [ErrClosed], or the panic of the input, as a [*PanicError], or
-// [ErrGoexit] if it called runtime.Goexit; or that ctx or jobs was nil. It is nil if the
-// input was read to its end, or the range was left. An input that has an error of its own
-// keeps it: everything that the input did happens before the range ends.
+// errf says, after the range, why the stream may have ended before its input: the error and
+// cause of the context that ended before the last result was there, [ErrClosed], or the panic
+// of the input, as a [*PanicError], or [ErrGoexit] if it called runtime.Goexit; or that ctx or
+// jobs was nil. Else it is nil, and so it is if the range was left. An input that has an error
+// of its own keeps it: everything that the input did happens before the range ends.
 //
 // jobs runs on a goroutine of the stream, so it must not be used elsewhere meanwhile. The
 // jobs run under ctx, values included, and are cancelled with the pool's context too. A
@@ -47,25 +49,27 @@ import (
 // What else the pool has to do goes on meanwhile, by turns; see "Many jobs at once" in the
 // documentation of the package, also for what jobs must not do. In a job, with the job's
 // context, the job's place is lent while the range waits for a result.
-func (p *Pool[T, R]) Stream(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], err func() error) {
+func (p *Pool[T, R]) Stream(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], errf func() error) {
 	return ranges(func(yield func(Result[T, R]) bool) error { return p.stream(ctx, "Stream", jobs, yield) })
 }
 
 // StreamUnordered is [Pool.Stream] with the results in the order in which the jobs end, so
-// that none waits for one that takes longer.
-func (p *Pool[T, R]) StreamUnordered(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], err func() error) {
+// that none waits for a job before it that takes longer. (Short jobs run several in a row,
+// and their results come together: those that share a chunk with a long one wait for it. See
+// "Many jobs at once".)
+func (p *Pool[T, R]) StreamUnordered(ctx context.Context, jobs iter.Seq[T]) (results iter.Seq[Result[T, R]], errf func() error) {
 	return ranges(func(yield func(Result[T, R]) bool) error { return p.stream(ctx, "StreamUnordered", jobs, yield) })
 }
 
 // Stream is [Pool.Stream] on a pool of its own, which is made with opts when the range
-// begins, and is gone when it ends. err may be an error of [New] too. WithContext is not an
+// begins, and is gone when it ends. errf may return an error of [New] too. WithContext is not an
 // option here: it is ctx that the jobs run under.
-func Stream[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], err func() error) {
+func Stream[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], errf func() error) {
 	return ownStream(ctx, "Stream", jobs, fn, opts)
 }
 
 // StreamUnordered is [Stream] with the results in the order in which the jobs end.
-func StreamUnordered[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], err func() error) {
+func StreamUnordered[T, R any](ctx context.Context, jobs iter.Seq[T], fn Func[T, R], opts ...Option) (results iter.Seq[Result[T, R]], errf func() error) {
 	return ownStream(ctx, "StreamUnordered", jobs, fn, opts)
 }
 
@@ -73,6 +77,9 @@ func ownStream[T, R any](ctx context.Context, op string, jobs iter.Seq[T], fn Fu
 	return ranges(func(yield func(Result[T, R]) bool) error {
 		p, err := newOwn(ctx, op, maxWorkers, fn, opts)
 		if err != nil {
+			if jobs == nil {
+				err = errors.Join(noInput(newConfig(opts).name, op), err)
+			}
 			return err
 		}
 		defer p.end()
@@ -114,9 +121,9 @@ type stream[T, R any] struct {
 	window  int // how many jobs are taken from the input that the consumer has not had
 
 	// The feeder's.
-	ring  []T // its length is a power of two, and at least window
+	ring  []T // its length is a power of two; replaced with the mutex of the call held
 	fed   int // how many jobs it has put there
-	limit int // how many it may
+	limit int // how many it may without a look
 	_     cacheLine
 	// What both sides look at.
 	tail atomic.Int64  // fed, for those who cut
@@ -144,19 +151,22 @@ type stream[T, R any] struct {
 	complete bool         // he had all results
 }
 
+func noInput(name, op string) error { return newError(name, nil, "%s: jobs must not be nil", op) }
+
 // stream carries out a whole stream, and returns why it ended early, if it did and the
 // consumer does not know that himself.
 func (p *Pool[T, R]) stream(ctx context.Context, op string, jobs iter.Seq[T], yield func(Result[T, R]) bool) error {
 	if jobs == nil {
-		return newError(p.name, nil, "%s: jobs must not be nil", op)
+		return noInput(p.name, op)
 	}
 	b, err := p.newBulk(ctx, op)
 	if err != nil {
 		return err
 	}
 	s := &stream[T, R]{bulk: b, ordered: op == "Stream", goroutines: 2, nested: b.outer != nil}
-	s.window = 16 * (p.places() + cap(p.jobs))
-	s.ring, s.limit = make([]T, 1<<bits.Len(uint(s.window-1))), s.window
+	s.window = 16 * (p.places() + p.buffer)
+	s.ring = make([]T, ringLength[T](s.window))
+	s.limit = min(s.window, len(s.ring))
 	s.room, s.news = make(chan struct{}, 1), make(chan struct{}, 1)
 	b.longest = max(1, min(chunkMost, s.window/4))
 	b.source = s
@@ -312,6 +322,6 @@ func (s *stream[T, R]) logUnread() {
 	}
 	var caught *PanicError
 	if errors.As(s.inputErr, &caught) {
-		s.bulk.pool.logLost(caught)
+		go logPanic(s.bulk.pool.name, "the input of a stream", caught)
 	}
 }

@@ -422,3 +422,59 @@ func TestG10_TheBodyOfARangeInsideAJob(t *testing.T) {
 		assert.Equal(t, 10, had)
 	})
 }
+
+// Where the range rests, what the input has yielded waits in a ring that grows up to the
+// window.
+func TestG03_TheRingGrows(t *testing.T) {
+	type large [1 << 10]int
+	matrix(t, func(t *testing.T, workers, buffer int) {
+		p := newPoolOf(t, func(_ context.Context, job large) (int, error) { return job[7], nil }, sized(workers, buffer)...)
+		defer p.Stop()
+		window := 16 * (workers + buffer)
+		taken := 0
+		results, errf := p.Stream(t.Context(), func(yield func(large) bool) {
+			for n := range 4 * window {
+				taken++
+				if !yield(large{7: n}) {
+					return
+				}
+			}
+		})
+		n := 0
+		for r := range results {
+			require.NoError(t, r.Err)
+			require.Equal(t, n, r.Value)
+			if n++; n%window == 1 {
+				synctest.Wait()
+				require.LessOrEqual(t, taken-n, window)
+				require.GreaterOrEqual(t, taken, min(4*window, n+window/2))
+			}
+		}
+		require.NoError(t, errf())
+		require.Equal(t, 4*window, n)
+	})
+}
+
+func TestStreamNamesAllThatIsWrong(t *testing.T) {
+	results, errf := workerpool.Stream[int, int](t.Context(), nil, nil, workerpool.WithWorkers(0))
+	for range results {
+		t.Error("a result")
+	}
+	for _, text := range []string{"jobs must not be nil", "Func must not be nil", "WithWorkers(0)"} {
+		assert.ErrorContains(t, errf(), text)
+	}
+}
+
+func TestG04_WaitBesideAStreamSaysWhatItWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(1, 1)...)
+		defer p.Stop()
+		results, _ := p.Stream(t.Context(), count(1<<40))
+		for range results {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			assert.ErrorContains(t, p.Wait(ctx), "not idle (0 waiting, 0 running, 0 results unread, 1 bulk call)")
+			break
+		}
+	})
+}

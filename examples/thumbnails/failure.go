@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -129,10 +130,10 @@ func withoutURL(err error) error {
 // maxText is as much of a text from elsewhere as fits a line that people read.
 const maxText = 200
 
-// short returns s, cut if it is too long.
+// short returns s, cut if it is too long, but not in the middle of a character.
 func short(s string) string {
 	if len(s) <= maxText {
 		return s
 	}
-	return s[:maxText] + "…"
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
 }

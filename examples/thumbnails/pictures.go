@@ -65,7 +65,7 @@ func makeRest(ctx context.Context, pool *thumbnailPool, pictures []picture, use 
 	for _, p := range pictures {
 		waiting[p.index] = p
 	}
-	results, ended := pool.StreamUnordered(ctx, slices.Values(pictures))
+	results, errf := pool.StreamUnordered(ctx, slices.Values(pictures))
 	for r := range results {
 		if ctx.Err() != nil {
 			break // what still comes is what the stream has given up
@@ -80,7 +80,7 @@ func makeRest(ctx context.Context, pool *thumbnailPool, pictures []picture, use 
 	}
 	// The server is being cut off: the stream has taken no more of them, or did not begin.
 	for _, p := range waiting {
-		if err := use(result{Job: p, Err: errors.Join(workerpool.ErrNotRun, ended())}); err != nil {
+		if err := use(result{Job: p, Err: errors.Join(workerpool.ErrNotRun, errf())}); err != nil {
 			return err
 		}
 	}

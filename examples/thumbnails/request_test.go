@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,4 +108,12 @@ func TestRequest_WithURLsThatMakeNoSense(t *testing.T) {
 		assert.Equal(t, tt.url, got[i].URL)
 	}
 	assert.Len(t, got, len(tests))
+}
+
+func TestShortKeepsCharactersWhole(t *testing.T) {
+	for n := range 4 {
+		s := short(strings.Repeat("a", n) + strings.Repeat("é", maxText))
+		assert.True(t, utf8.ValidString(s), n)
+		assert.LessOrEqual(t, len(s), maxText+len("…"))
+	}
 }
