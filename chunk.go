@@ -21,7 +21,7 @@ type chunk[T, R any] struct {
 	began time.Time
 	place *place // in which it runs
 	at    int    // its index among those that run
-	late  bool   // it takes too long: the jobs that have yet to begin are for others
+	late  bool   // it takes too long: the jobs that have yet to begin are for others, and who has it won't be back soon
 	done  bool
 	next  *chunk[T, R] // in a list of a stream
 }

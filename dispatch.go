@@ -74,6 +74,7 @@ type bulk[T, R any] struct {
 	helpers int   // workers that help, or will when they receive a ticket
 	inside  int   // those that help
 	lent    bool  // the place of outer
+	late    int   // how many of running are late
 	watched bool  // the dispatcher has to look for chunks that take too long
 	over    bool  // nothing runs, and nothing will
 	err     error // why the call ends early
@@ -94,6 +95,9 @@ func (p *Pool[T, R]) newBulk(ctx context.Context, op string) (*bulk[T, R], error
 	b.longest, b.length = chunkMost, 1
 	b.ticket.bulk = b
 	b.wake = make(chan struct{}, 1)
+	p.mu.Lock()
+	p.calls[b] = struct{}{}
+	p.mu.Unlock()
 	return b, nil
 }
 
@@ -116,6 +120,9 @@ func (b *bulk[T, R]) dispatch() {
 	}
 	d.disarm()
 	b.cancel(nil)
+	b.pool.mu.Lock()
+	delete(b.pool.calls, b)
+	b.pool.mu.Unlock()
 	b.pool.bulks.Add(-1)
 	b.pool.takeBack()
 }
@@ -153,11 +160,11 @@ func (d *dispatcher[T, R]) plan() bool {
 		d.leaveOut()
 		return false
 	}
-	switch {
-	case d.ticket && (n == 0 || d.err != nil):
+	if d.ticket && (n == 0 || d.err != nil) {
 		d.ticket = false
 		d.helpers--
-	case !d.ticket && d.wants():
+	}
+	if !d.ticket && d.wants() {
 		d.ticket = true
 		d.helpers++
 	}
@@ -209,8 +216,8 @@ func (d *dispatcher[T, R]) lend() bool {
 	case lent:
 		d.back = d.pool.runLent(d.outer, task[T, R]{call: &d.bulk.ticket})
 		return true
-	case back == nil: // that job has ended
-		d.outer = nil
+	case back == nil:
+		d.outerHasEnded()
 	}
 	d.back = back
 	d.drop()
@@ -228,6 +235,12 @@ func (b *bulk[T, R]) lends() bool {
 		b.helpers++
 	}
 	return b.lent
+}
+
+func (b *bulk[T, R]) outerHasEnded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.outer = nil
 }
 
 func (b *bulk[T, R]) placeIsBack() {
@@ -253,26 +266,25 @@ func (d *dispatcher[T, R]) disarm() {
 }
 
 // watch looks for chunks that take too long. What has yet to begin of their jobs is for
-// others, and chunks are short again. If all are in time it goes on watching.
+// others, and chunks are short again.
 func (b *bulk[T, R]) watch() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.watched = false
 	for _, c := range b.running {
-		switch {
-		case now.Sub(c.began) < 2*chunkTime:
-			b.watched = true
-		case len(c.jobs) > 1 && !c.late:
+		if !c.late && now.Sub(c.began) >= 2*chunkTime {
 			c.late = true
 			c.place.look.Store(true)
-			fallthrough
-		default:
+			b.late++
 			b.length = 1
 		}
 	}
-	b.watched = b.watched && b.length > 1
+	b.watched = b.mustWatch()
 }
+
+// mustWatch reports whether one of the chunks that run may take longer than wants counts
+// on.
+func (b *bulk[T, R]) mustWatch() bool { return b.length > 1 && len(b.running) > b.late }
 
 // cutsOff reports whether the jobs of c that have yet to begin are not for the worker that
 // has it.

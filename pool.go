@@ -69,6 +69,7 @@ type Pool[T, R any] struct {
 	room    sync.Cond                  // what hold waits for
 	past    Stats                      // what workers did that have left
 	waiters chan struct{}              // made by Wait; closed when the pool is idle
+	calls   map[*bulk[T, R]]struct{}   // bulk calls whose dispatchers run
 	watched atomic.Bool                // waiters is not nil
 }
 
@@ -109,6 +110,7 @@ func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool
 	p.bound = c.ctx.Done() != nil
 	p.room.L = &p.mu
 	p.workers = make(map[*worker[T, R]]struct{}, c.workers)
+	p.calls = make(map[*bulk[T, R]]struct{})
 	p.ledger.accepted.Store(intakeOpen)
 	p.open.Store(true)
 	p.mu.Lock()

@@ -1,5 +1,10 @@
 package workerpool
 
+import (
+	"maps"
+	"slices"
+)
+
 // Resize sets how many workers the pool has: from 1 to 1<<20. It does not block.
 //
 // More workers start at once. Of fewer, those without a job leave at once, the
@@ -19,6 +24,7 @@ func (p *Pool[T, R]) Resize(workers int) error {
 		return p.closedError("Resize")
 	}
 	p.wakeWorkers()
+	p.wakeCalls()
 	return nil
 }
 
@@ -82,6 +88,16 @@ func (p *Pool[T, R]) wakeWorkers() {
 		case w.wake <- struct{}{}:
 		default: // it has yet to look
 		}
+	}
+}
+
+// wakeCalls makes bulk calls look around: there may be more workers to be had.
+func (p *Pool[T, R]) wakeCalls() {
+	p.mu.Lock()
+	calls := slices.Collect(maps.Keys(p.calls))
+	p.mu.Unlock()
+	for _, b := range calls {
+		b.poke()
 	}
 }
 

@@ -39,7 +39,9 @@ func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R]) *chunk[T, R] {
 		b.inside--
 		b.helpers--
 	}
-	if b.wants() || len(b.running) == 0 {
+	watch := !b.watched && b.mustWatch()
+	b.watched = b.watched || watch
+	if b.wants() || watch || len(b.running) == 0 {
 		b.poke()
 	}
 	return next
@@ -51,6 +53,9 @@ func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
 	b.running[c.at].at = c.at
 	b.running[last] = nil
 	b.running = b.running[:last]
+	if c.late {
+		b.late--
+	}
 	b.adapt(c.ran, now.Sub(c.began))
 	if c.ran < len(c.jobs) {
 		b.rests = append(b.rests, c.split(c.ran))
@@ -80,10 +85,6 @@ func (b *bulk[T, R]) take(w *worker[T, R], now time.Time) *chunk[T, R] {
 	}
 	c.began, c.place, c.at = now, &w.place, len(b.running)
 	b.running = append(b.running, c)
-	if b.length > 1 && !b.watched {
-		b.watched = true
-		b.poke()
-	}
 	return c
 }
 
@@ -140,19 +141,23 @@ func (b *bulk[T, R]) ready() (n int, more bool) {
 //
 // Those that have received their ticket come back for the next chunk: soon, where chunks
 // are of several jobs, since such a chunk does not take long. So what they will take does
-// not need another helper. Where it does take long, watch sets the length to one.
+// not need another helper. Where it does take long, watch says so.
 func (b *bulk[T, R]) wants() bool {
 	if b.err != nil || b.over {
 		return false
 	}
 	expected := (b.helpers - b.inside) * b.length
 	if b.length > 1 {
-		expected = b.helpers * b.length
+		expected = (b.helpers - b.late) * b.length
 	}
 	if b.helpers >= b.pool.places() {
 		expected = math.MaxInt
 	}
-	b.source.announce(expected) // before ready: a job that comes in between is seen by one of the two
+	from := expected
+	if b.outer != nil && !b.lent && b.source.waits() {
+		from = 0 // any job is one to lend the place for: helpers may never receive their tickets
+	}
+	b.source.announce(from) // before ready: a job that comes in between is seen by one of the two
 	n, _ := b.ready()
 	return n > expected
 }

@@ -23,6 +23,7 @@ type bulk struct {
 	over    bool
 	feeding bool // the input has begun, and not ended
 	blocked int  // how many of input and body wait at a gate
+	left    bool // the body has left the range
 	next    int  // the index of the job whose result is due
 }
 
@@ -209,6 +210,7 @@ func (w *world) consume(p *pending, results iter.Seq[workerpool.Result[*job, int
 			w.block(p)
 		}
 		if n == p.bulk.leaves {
+			w.leaveRange(p)
 			switch p.bulk.body {
 			case bodyPanic:
 				w.goFromBody(p)
@@ -223,6 +225,12 @@ func (w *world) consume(p *pending, results iter.Seq[workerpool.Result[*job, int
 		w.goFromBody(p)
 	}
 	return false
+}
+
+func (w *world) leaveRange(p *pending) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.bulk.left = true
 }
 
 // comeToBody notes that the body of a range runs: where that is in a job, the job goes on.
@@ -347,6 +355,9 @@ func (w *world) mustBeInTurn(j *job) {
 
 // checkBulk looks whether a bulk call that has not returned has a reason.
 func (w *world) checkBulk(p *pending, s workerpool.Stats) {
+	if j := w.readyJob(p); j != nil {
+		w.must(s.Busy >= s.Workers, "job%d of %s could begin, and a worker waits: %+v", j.id, callNames[p.op], s)
+	}
 	if p.bulk.blocked > 0 {
 		return
 	}
@@ -360,4 +371,27 @@ func (w *world) checkBulk(p *pending, s workerpool.Stats) {
 		return
 	}
 	w.must(s.Busy >= s.Workers && !w.cancelled, "%s waits and a worker does too: %+v", callNames[p.op], s)
+}
+
+// readyJob returns a job of a bulk call, if there is one, that has yet to begin and for
+// which nothing has to be waited: what is before it has ended, so it is in no chunk with
+// that.
+func (w *world) readyJob(p *pending) *job {
+	b := p.bulk
+	if w.cancelled || p.inside != nil || p.ctx.Err() != nil || b.left {
+		return nil
+	}
+	var ready *job
+	for i, j := range b.jobs {
+		if p.op == callMap && j.ended > 0 && j.outcome != endReturn {
+			return nil // the others won't run
+		}
+		if p.op.streams() && i >= b.taken {
+			break
+		}
+		if j.began == 0 && (i == 0 || b.jobs[i-1].ended > 0) {
+			ready = j
+		}
+	}
+	return ready
 }

@@ -96,6 +96,7 @@ func (w *world) run() {
 		for _, c := range round {
 			w.begin(c)
 		}
+		time.Sleep(w.unit / 4) // for bulk calls to see which jobs take long
 		synctest.Wait()
 		if w.check(); w.wrong != nil {
 			break

@@ -1,0 +1,144 @@
+package workerpool_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// A job of a bulk call that is ready is not left to workers that won't come for it.
+
+func TestG08_ALongJobDoesNotHideAnIdleWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			if n == 0 {
+				time.Sleep(time.Hour)
+			}
+			return n, nil
+		}, sized(2, 4)...)
+		defer p.Stop()
+		results, errf := p.StreamUnordered(t.Context(), func(yield func(int) bool) {
+			_ = yield(0) && yield(1) // which is short, so chunks are longer now
+			time.Sleep(time.Second)
+			yield(2)
+			time.Sleep(2 * time.Hour)
+		})
+		for r := range results {
+			if r.Job > 0 {
+				assert.Less(t, time.Since(begin), time.Minute, r.Job)
+			}
+		}
+		assert.NoError(t, errf())
+	})
+}
+
+func TestG08_WhoLeavesForOthersIsReplaced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		var p *workerpool.Pool[int, int]
+		p = newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				time.Sleep(time.Hour)
+			case 1:
+				time.Sleep(100 * time.Microsecond)
+			case 2:
+				assert.NoError(t, p.TrySubmit(100))
+			case 3, 4:
+				assert.Less(t, time.Since(begin), time.Minute, n)
+			}
+			return n, nil
+		}, sized(2, 4)...)
+		defer p.Stop()
+		_, err := p.Map(t.Context(), upTo(5))
+		assert.NoError(t, err)
+	})
+}
+
+// A ticket that found no place before its job was gone does not count as a helper.
+func TestG08_ATicketThatIsGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			if n == 1000 {
+				time.Sleep(10 * time.Hour)
+			}
+			time.Sleep(time.Millisecond)
+			return n, nil
+		}, sized(2, 0)...)
+		defer p.Stop()
+		synctest.Wait()
+		assert.NoError(t, p.TrySubmit(1000))
+		had := make(chan struct{}, 3)
+		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
+			_ = yield(0) && yield(1)
+			<-had
+			<-had
+			time.Sleep(time.Second)
+			yield(2)
+			time.Sleep(5 * time.Hour)
+		})
+		for r := range results {
+			had <- struct{}{}
+			assert.Less(t, time.Since(begin), time.Minute, r.Job)
+		}
+		assert.NoError(t, errf())
+	})
+}
+
+// A job whose stream pauses lends its place again for each job that comes, though there is
+// a ticket in the queue that nobody will receive.
+func TestG10_AStreamInAJobWhoseInputPauses(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var p *workerpool.Pool[int, int]
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			if n >= 0 {
+				time.Sleep(time.Millisecond)
+				return n, nil
+			}
+			begin := time.Now()
+			results, errf := p.Stream(ctx, func(yield func(int) bool) {
+				for i := 0; yield(i) && i < 9; i++ {
+					time.Sleep(time.Second)
+				}
+			})
+			for r := range results {
+				assert.Less(t, time.Since(begin), time.Duration(r.Job+1)*time.Second, r.Job)
+			}
+			return 0, errf()
+		}, sized(1, 4)...)
+		defer p.Stop()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := p.Do(ctx, -1)
+		assert.NoError(t, err)
+	})
+}
+
+// New workers come to a call whose helpers are all in long jobs.
+func TestG02_AGrownPoolHelpsACallAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var g gauge
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			g.enter()
+			defer g.leave()
+			time.Sleep(time.Hour)
+			return n, nil
+		}, sized(1, 8)...)
+		defer p.Stop()
+		done := make(chan error, 1)
+		go func() { _, err := p.Map(t.Context(), upTo(8)); done <- err }()
+		time.Sleep(time.Minute)
+		assert.NoError(t, p.Resize(4))
+		synctest.Wait()
+		now, _, _ := g.read()
+		assert.Equal(t, 4, now)
+		assert.NoError(t, <-done)
+	})
+}
