@@ -24,9 +24,10 @@ func TestG08_ALongJobDoesNotHideAnIdleWorker(t *testing.T) {
 		}, sized(2, 4)...)
 		defer p.Stop()
 		results, errf := p.StreamUnordered(t.Context(), func(yield func(int) bool) {
-			_ = yield(0) && yield(1) // which is short, so chunks are longer now
-			time.Sleep(time.Second)
-			yield(2)
+			yield(0)
+			for n := 1; n < 6 && yield(n); n++ { // which are short, so chunks get longer
+				time.Sleep(time.Second)
+			}
 			time.Sleep(2 * time.Hour)
 		})
 		for r := range results {
