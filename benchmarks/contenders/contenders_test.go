@@ -154,7 +154,7 @@ func TestContendersAreTold(t *testing.T) {
 		names[c.Name] = true
 		assert.NotEmpty(t, c.About, c.Name)
 	}
-	for _, name := range []string{Ours, Baseline, Chunks, Sequential, "pond", "ants", "conc", "gammazero", "errgroup", "goroutines"} {
+	for _, name := range []string{Ours, Baseline, "batches", Chunks, Sequential, "pond", "ants", "conc", "gammazero", "errgroup", "goroutines"} {
 		assert.True(t, names[name], name)
 	}
 }

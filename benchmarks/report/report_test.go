@@ -189,7 +189,7 @@ func TestDocument(t *testing.T) {
 	doc := string(files[documentFile])
 	assert.Contains(t, doc, "| **bare** | **channels** | 51.5 |", "the best one, though the sequential loop is faster")
 	assert.Contains(t, doc, "| Submit to Results, time relative to the bare pool | at most 1.25× | 2.00× | 2.00× – 2.00× | **missed** | at most 1.00× | a factor of 2.00 away |")
-	assert.Regexp(t, `(?m)^\| previous, bare, goroutines, pond, ants, gammazero, errgroup( \| –){5} \|$`, doc, "they have no Map")
+	assert.Regexp(t, `(?m)^\| previous, bare, batches, goroutines, pond, ants, gammazero, errgroup( \| –){5} \|$`, doc, "they have no Map")
 	assert.Contains(t, doc, "Left out: sequential would sleep for 1m40s.")
 	assert.Contains(t, doc, "| Jobs that do nothing, 4 workers | bare channels |", "we are told where another is better")
 	assert.NotContains(t, doc, "| Jobs that do nothing, 4 workers | ants")

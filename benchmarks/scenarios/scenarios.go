@@ -56,10 +56,12 @@ func noWorkers(d time.Duration) map[string]string {
 // Table returns all scenarios.
 func Table() []Scenario {
 	const perJob = "A measurement has all there is to it: making the pool, the jobs, the results, ending the pool."
+	const inChunks = " `Stream` and `StreamUnordered` of this library run short jobs in chunks and hand over several results at a time"
 	table := []Scenario{
 		{
 			Name: "Noop", Title: "Jobs that do nothing, 4 workers",
-			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob,
+			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob +
+				inChunks + ", which of the others only batches does; `Submit` sends each job by itself.",
 			Kind:  Results, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
 		},
 		{
@@ -90,7 +92,8 @@ func Table() []Scenario {
 		},
 		{
 			Name: "Ordered", Title: "Results in the order of the jobs",
-			About: "Jobs that do nothing, from a sequence. Those with a slice hold all results until the last job is done; streams hand them over meanwhile.",
+			About: "Jobs that do nothing, from a sequence. Those with a slice hold all results until the last job is done; streams hand them over meanwhile." +
+				inChunks + "; conc's stream starts a task for each.",
 			Kind:  Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Quick: 1000,
 		},
 		{
