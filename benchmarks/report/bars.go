@@ -18,6 +18,7 @@ type side struct {
 // goal is what the library has to reach, and what it would like to.
 type goal struct {
 	what   string
+	short  string // for the summary: of the two sides of a ratio, the upper and the lower one
 	ours   side
 	theirs *side   // none: ours is compared with the bar itself
 	faster bool    // how many times as fast ours is, at least; otherwise how much it takes, at most
@@ -52,31 +53,31 @@ func barTable() []goal {
 	flat := func(way string) goal {
 		few := heap("Heap1M/workers=4", way)
 		return goal{
-			what: way + ", peak heap of 10 million jobs relative to 1 million", ours: heap("Heap10M/workers=4", way),
+			what: way + ", peak heap of 10 million jobs relative to 1 million", short: way + ", heap of 10M / 1M jobs", ours: heap("Heap10M/workers=4", way),
 			theirs: &few, least: minHeap, bar: 1.1, aim: 1, form: times,
 		}
 	}
 	small := func(way string) goal {
-		return goal{what: way + ", peak heap of 10 million jobs", ours: heap("Heap10M/workers=4", way), aim: minHeap, form: bytesForm}
+		return goal{what: way + ", peak heap of 10 million jobs", short: way + ", heap of 10M jobs", ours: heap("Heap10M/workers=4", way), aim: minHeap, form: bytesForm}
 	}
 	allocs := submit
 	allocs.unit = "allocs/job"
 	return []goal{
-		{what: "Submit to Results, time relative to the bare pool", ours: submit, theirs: than(noop, contenders.Baseline), bar: 1.25, aim: 1, form: times},
-		{what: "Submit to Results, allocations a job", ours: allocs, bar: 0.02, aim: 0.02, form: fine},
-		{what: "Submit to Results, how much faster than pond's ResultPool", ours: submit, theirs: than(noop, "pond", "ResultPool.Submit", "ResultPool.Group"), faster: true, bar: 2, aim: 4, form: times},
-		{what: "Submit to Results, how much faster than conc's ResultPool", ours: submit, theirs: than(noop, "conc", "ResultPool"), faster: true, bar: 2, aim: 4, form: times},
-		{what: "Submit to Results, how much faster than conc's stream", ours: submit, theirs: than(noop, "conc", "stream"), faster: true, bar: 3, aim: 5, form: times},
-		{what: "Submit to Results, how much faster than errgroup and a slice", ours: submit, theirs: than(noop, "errgroup"), faster: true, bar: 3, aim: 5, form: times},
-		{what: "Submit to Results, how much faster than ants and a slice", ours: submit, theirs: than(noop, "ants"), faster: true, bar: 3, aim: 5, form: times},
-		{what: "Submit to Results, how much faster than gammazero and a slice", ours: submit, theirs: than(noop, "gammazero"), faster: true, bar: 3, aim: 5, form: times},
-		{what: "Map, time relative to the best loop written by hand", ours: mapped, theirs: than(slice, contenders.Chunks), bar: 1.25, aim: 1.05, form: times},
-		{what: "Map that can be cancelled, relative to such a loop that looks at its context before each job", ours: ours(slice, "Map+cancel"), theirs: than(slice, contenders.Chunks, contenders.Cancellable...), bar: 1.25, aim: 1.05, form: times},
-		{what: "Map, how much faster than conc's iter.Map", ours: mapped, theirs: than(slice, "conc"), faster: true, bar: 1.5, aim: 4, form: times},
-		{what: "Map of jobs of 1 µs, time relative to conc's iter.Map", ours: ours("Slice1us/workers=4", "Map"), theirs: than("Slice1us/workers=4", "conc"), bar: 1.05, aim: 1, form: times},
-		{what: "Stream, time a job", ours: stream, bar: 40, aim: 15, form: nanoseconds},
-		{what: "Stream, how much faster than conc's stream", ours: stream, theirs: than(ordered, "conc"), faster: true, bar: 10, aim: 30, form: times},
-		{what: "10,000 jobs of 10 ms, 1,000 workers, time relative to the bare pool", ours: ours("Sleep10ms/workers=1000", "Submit"), theirs: than("Sleep10ms/workers=1000", contenders.Baseline), bar: 1.03, aim: 1, form: times},
+		{what: "Submit to Results, time relative to the bare pool", short: "Submit / bare pool", ours: submit, theirs: than(noop, contenders.Baseline), bar: 1.25, aim: 1, form: times},
+		{what: "Submit to Results, allocations a job", short: "Submit, allocations a job", ours: allocs, bar: 0.02, aim: 0.02, form: fine},
+		{what: "Submit to Results, how much faster than pond's ResultPool", short: "pond ResultPool / Submit", ours: submit, theirs: than(noop, "pond", "ResultPool.Submit", "ResultPool.Group"), faster: true, bar: 2, aim: 4, form: times},
+		{what: "Submit to Results, how much faster than conc's ResultPool", short: "conc ResultPool / Submit", ours: submit, theirs: than(noop, "conc", "ResultPool"), faster: true, bar: 2, aim: 4, form: times},
+		{what: "Submit to Results, how much faster than conc's stream", short: "conc stream / Submit", ours: submit, theirs: than(noop, "conc", "stream"), faster: true, bar: 3, aim: 5, form: times},
+		{what: "Submit to Results, how much faster than errgroup and a slice", short: "errgroup and slice / Submit", ours: submit, theirs: than(noop, "errgroup"), faster: true, bar: 3, aim: 5, form: times},
+		{what: "Submit to Results, how much faster than ants and a slice", short: "ants and slice / Submit", ours: submit, theirs: than(noop, "ants"), faster: true, bar: 3, aim: 5, form: times},
+		{what: "Submit to Results, how much faster than gammazero and a slice", short: "gammazero and slice / Submit", ours: submit, theirs: than(noop, "gammazero"), faster: true, bar: 3, aim: 5, form: times},
+		{what: "Map, time relative to the best loop written by hand", short: "Map / best loop by hand", ours: mapped, theirs: than(slice, contenders.Chunks), bar: 1.25, aim: 1.05, form: times},
+		{what: "Map that can be cancelled, relative to such a loop that looks at its context before each job", short: "Map / loop, both cancellable", ours: ours(slice, "Map+cancel"), theirs: than(slice, contenders.Chunks, contenders.Cancellable...), bar: 1.25, aim: 1.05, form: times},
+		{what: "Map, how much faster than conc's iter.Map", short: "conc iter.Map / Map", ours: mapped, theirs: than(slice, "conc"), faster: true, bar: 1.5, aim: 4, form: times},
+		{what: "Map of jobs of 1 µs, time relative to conc's iter.Map", short: "Map / conc iter.Map, 1 µs jobs", ours: ours("Slice1us/workers=4", "Map"), theirs: than("Slice1us/workers=4", "conc"), bar: 1.05, aim: 1, form: times},
+		{what: "Stream, time a job", short: "Stream, time a job", ours: stream, bar: 40, aim: 15, form: nanoseconds},
+		{what: "Stream, how much faster than conc's stream", short: "conc stream / Stream", ours: stream, theirs: than(ordered, "conc"), faster: true, bar: 10, aim: 30, form: times},
+		{what: "10,000 jobs of 10 ms, 1,000 workers, time relative to the bare pool", short: "Submit / bare pool, 10 ms jobs", ours: ours("Sleep10ms/workers=1000", "Submit"), theirs: than("Sleep10ms/workers=1000", contenders.Baseline), bar: 1.03, aim: 1, form: times},
 		flat("Stream"),
 		flat("Submit"),
 		small("Stream"),

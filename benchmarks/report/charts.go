@@ -20,18 +20,19 @@ type chart struct {
 // series is what a chart shows in one colour.
 type series struct {
 	name   string
+	ours   bool      // it is of this library only
 	values []float64 // NaN where there is none
 }
 
 // chartTable returns the charts of the document.
 func chartTable() []chart {
 	return []chart{
-		{name: "noop", title: "Time a job, jobs that do nothing, 4 workers (ns)", scenario: "Noop/workers=4", scale: 1, make: oneScenario("Noop/workers=4")},
-		{name: "workers", title: "Time a job by the number of workers, jobs that do nothing (ns)", scenario: "Noop/workers=1000", scale: 1, make: byWorkers, lines: true},
-		{name: "ordered", title: "Time a job, results in order (ns)", scenario: "Ordered/workers=4", scale: 1, make: oneScenario("Ordered/workers=4")},
-		{name: "slice", title: "Time a job, a slice of jobs that do nothing (ns)", scenario: "Slice/workers=4", scale: 1, make: oneScenario("Slice/workers=4")},
-		{name: "latency", title: "Latency, p99 (ms)", scenario: "LoadSlow/workers=64", scale: 1e-6, make: byLoad},
-		{name: "heap", title: "Peak heap (MiB)", scenario: "Heap10M/workers=4", scale: 1.0 / (1 << 20), make: byHeap},
+		{name: "noop", title: "Time a job, jobs that do nothing, 4 workers (ns; shorter is better)", scenario: "Noop/workers=4", scale: 1, make: oneScenario("Noop/workers=4")},
+		{name: "workers", title: "Time a job by the number of workers, jobs that do nothing (ns; lower is better)", scenario: "Noop/workers=1000", scale: 1, make: byWorkers, lines: true},
+		{name: "ordered", title: "Time a job, results in order (ns; shorter is better)", scenario: "Ordered/workers=4", scale: 1, make: oneScenario("Ordered/workers=4")},
+		{name: "slice", title: "Time a job, a slice of jobs that do nothing (ns; shorter is better)", scenario: "Slice/workers=4", scale: 1, make: oneScenario("Slice/workers=4")},
+		{name: "latency", title: "Latency, p99 (ms; shorter is better), sorted by that at 5,000 a second", scenario: "LoadSlow/workers=64", scale: 1e-6, make: byLoad},
+		{name: "heap", title: "Peak heap (MiB; shorter is better), sorted by that of 10 million jobs", scenario: "Heap10M/workers=4", scale: 1.0 / (1 << 20), make: byHeap},
 	}
 }
 
@@ -92,13 +93,19 @@ func (r *run) median(k key, unit string) float64 {
 	return estimateOf(values).median
 }
 
+// charted returns the keys of a scenario, the best median first, without those of an
+// earlier revision: a chart compares with others.
+func charted(r *run, s scenarios.Scenario) []key {
+	return slices.DeleteFunc(sorted(r, s), func(k key) bool { return k.lib == "previous" })
+}
+
 // oneScenario has a bar for each way in one scenario: this library in one colour, the
 // others in another.
 func oneScenario(id string) func(r *run) ([]string, []series) {
 	return func(r *run) (labels []string, list []series) {
 		s := scenarioOf(id)
-		list = []series{{name: "this library"}, {name: "others"}}
-		for _, k := range sorted(r, s) {
+		list = []series{{name: "this library", ours: true}, {name: "others"}}
+		for _, k := range charted(r, s) {
 			labels = append(labels, k.lib+" "+k.way)
 			m := r.median(k, unit(s.Kind))
 			ours, others := m, missing
@@ -117,18 +124,18 @@ func oneScenario(id string) func(r *run) ([]string, []series) {
 func byWorkers(r *run) (labels []string, list []series) {
 	workers := []string{"1", "4", "64", "1000"}
 	ours := 0
-	seen := map[string]bool{contenders.Sequential: true, "previous": true}
-	for _, k := range sorted(r, scenarioOf("Noop/workers=4")) {
+	seen := map[string]bool{contenders.Sequential: true}
+	for _, k := range charted(r, scenarioOf("Noop/workers=4")) {
 		if seen[k.lib] && (k.lib != contenders.Ours || k.way != "Submit") {
 			continue
 		}
 		seen[k.lib] = true
-		line := series{name: k.lib + " " + k.way}
+		line := series{name: k.lib + " " + k.way, ours: k.lib == contenders.Ours}
 		for _, n := range workers {
 			k.scenario = "Noop/workers=" + n
 			line.values = append(line.values, r.median(k, "ns/job"))
 		}
-		if k.lib == contenders.Ours { // its colour is that of the other charts
+		if k.lib == contenders.Ours { // in front of the others in the legend
 			list = slices.Insert(list, min(ours, len(list)), line)
 			ours++
 		} else {
@@ -142,26 +149,31 @@ func byWorkers(r *run) (labels []string, list []series) {
 }
 
 func byLoad(r *run) ([]string, []series) {
-	return grouped(r, scenarios.LatencyUnit(99),
+	return grouped(r, scenarios.LatencyUnit(99), 0,
 		[]string{"Load5k/workers=64", "Load20k/workers=64", "LoadSlow/workers=64"},
 		[]string{"5,000 a second", "20,000 a second", "5,000 a second, 1 in 50 slow"})
 }
 
 func byHeap(r *run) ([]string, []series) {
-	return grouped(r, "peak-B",
+	return grouped(r, "peak-B", 1,
 		[]string{"Heap1M/workers=4", "Heap10M/workers=4"},
 		[]string{"1 million jobs", "10 million jobs"})
 }
 
-// grouped has bars of several scenarios for each way, in the order of the last one.
-func grouped(r *run, unit string, ids, names []string) (labels []string, list []series) {
+// grouped has bars of several scenarios for each way, in the order of one of them. Colours
+// tell scenarios apart here, so that this library is marked in its labels.
+func grouped(r *run, unit string, by int, ids, names []string) (labels []string, list []series) {
 	for i, id := range ids {
-		keys := sorted(r, scenarioOf(ids[len(ids)-1]))
+		keys := charted(r, scenarioOf(ids[by]))
 		keys = slices.DeleteFunc(keys, func(k key) bool { return k.lib == contenders.Sequential })
 		one := series{name: names[i]}
 		labels = labels[:0]
 		for _, k := range keys {
-			labels = append(labels, k.lib+" "+k.way)
+			label := k.lib + " " + k.way
+			if k.lib == contenders.Ours {
+				label = "▸ " + label
+			}
+			labels = append(labels, label)
 			k.scenario = id
 			one.values = append(one.values, r.median(k, unit))
 		}

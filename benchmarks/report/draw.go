@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	gocharts "github.com/go-analyze/charts"
@@ -21,15 +24,17 @@ const (
 // The colours are chosen to be told apart by all, on white and on black.
 var palettes = map[bool]struct {
 	background, text, line gocharts.Color
-	series                 []gocharts.Color
+	ours, series           []gocharts.Color
 }{
 	false: {
 		background: gocharts.ColorFromHex("#ffffff"), text: gocharts.ColorFromHex("#1f2328"), line: gocharts.ColorFromHex("#d1d9e0"),
-		series: colors("#0969da", "#8c959f", "#bf8700", "#1a7f37", "#cf222e", "#8250df", "#0a7ea4", "#953800", "#57606a"),
+		ours:   colors("#0969da", "#0a3069"),
+		series: colors("#8c959f", "#bf8700", "#1a7f37", "#cf222e", "#8250df", "#0a7ea4", "#953800", "#57606a", "#bf3989"),
 	},
 	true: {
 		background: gocharts.ColorFromHex("#0d1117"), text: gocharts.ColorFromHex("#f0f6fc"), line: gocharts.ColorFromHex("#3d444d"),
-		series: colors("#58a6ff", "#7d8590", "#d29922", "#3fb950", "#ff7b72", "#bc8cff", "#39c5cf", "#f0883e", "#c9d1d9"),
+		ours:   colors("#58a6ff", "#b6e3ff"),
+		series: colors("#7d8590", "#d29922", "#3fb950", "#ff7b72", "#bc8cff", "#39c5cf", "#f0883e", "#c9d1d9", "#f778ba"),
 	},
 }
 
@@ -41,11 +46,27 @@ func colors(hex ...string) []gocharts.Color {
 	return list
 }
 
-func theme(dark bool) gocharts.ColorPalette {
+// colorsOf gives this library its own colours, the same in all charts. Where colours mean
+// something else, none of them is used.
+func colorsOf(list []series, dark bool) []gocharts.Color {
+	p := palettes[dark]
+	ours, others := p.ours, p.series
+	result := make([]gocharts.Color, len(list))
+	for i, s := range list {
+		if s.ours && len(ours) > 0 {
+			result[i], ours = ours[0], ours[1:]
+		} else {
+			result[i], others = others[0], append(slices.Clone(others[1:]), others[0])
+		}
+	}
+	return result
+}
+
+func theme(list []series, dark bool) gocharts.ColorPalette {
 	p := palettes[dark]
 	return gocharts.MakeTheme(gocharts.ThemeOption{
 		IsDarkMode: dark, AxisStrokeColor: p.line, AxisSplitLineColor: p.line, BackgroundColor: p.background,
-		TextColor: p.text, SeriesColors: p.series,
+		TextColor: p.text, SeriesColors: colorsOf(list, dark),
 	})
 }
 
@@ -68,18 +89,23 @@ func draw(c chart, labels []string, list []series, dark bool) ([]byte, error) {
 		height = width * 9 / 16
 	}
 	p := gocharts.NewPainter(gocharts.PainterOptions{
-		OutputFormat: gocharts.ChartOutputSVG, Width: width, Height: height, Theme: theme(dark),
+		OutputFormat: gocharts.ChartOutputSVG, Width: width, Height: height, Theme: theme(list, dark),
 	})
 	var err error
 	if c.lines {
-		err = p.LineChart(lineChart(c, labels, names, values, dark))
+		err = p.LineChart(lineChart(c, labels, names, values, theme(list, dark)))
 	} else {
-		err = p.BarChart(barChart(c, labels, names, values, dark, exclusive(list)))
+		err = p.BarChart(barChart(c, labels, names, values, theme(list, dark), exclusive(list)))
 	}
 	if err != nil {
 		return nil, err
 	}
 	svg, err := p.Bytes()
+	if c.lines {
+		svg = thicken(svg, list, dark)
+	} else {
+		svg = anchored(svg)
+	}
 	return append(fonts(svg), '\n'), err
 }
 
@@ -113,20 +139,23 @@ func exclusive(list []series) bool {
 	return true
 }
 
-func barChart(c chart, labels, names []string, values [][]float64, dark, stacked bool) gocharts.BarChartOption {
+func barChart(c chart, labels, names []string, values [][]float64, colours gocharts.ColorPalette, stacked bool) gocharts.BarChartOption {
 	opt := gocharts.NewBarChartOptionWithData(values)
-	opt.Theme = theme(dark)
+	opt.Theme = colours
 	opt.Horizontal = true
+	opt.Padding.Right = 36 // for half of the last label of the axis
 	opt.Title.Text = c.title
 	opt.Legend.Offset.Top = "36" // below the title
 	opt.CategoryAxis.Labels = padded(labels)
 	opt.ValueAxis[0].Min = new(0.0)
+	opt.ValueAxis[0].LabelCount = 6 // more would touch each other
+	opt.ValueAxis[0].PreferNiceIntervals = new(true)
 	opt.Legend.SeriesNames = padded(names)
 	opt.ValueFormatter = axisNumber
 	for i := range opt.SeriesList {
 		opt.SeriesList[i].Label.Show = new(true)
 		opt.SeriesList[i].Label.ValueFormatter = barNumber
-		opt.SeriesList[i].Label.FontStyle.FontColor = palettes[dark].text
+		opt.SeriesList[i].Label.FontStyle.FontColor = colours.GetTitleTextColor()
 	}
 	if stacked {
 		opt.StackSeries = new(true)
@@ -134,13 +163,14 @@ func barChart(c chart, labels, names []string, values [][]float64, dark, stacked
 	return opt
 }
 
-func lineChart(c chart, labels, names []string, values [][]float64, dark bool) gocharts.LineChartOption {
+func lineChart(c chart, labels, names []string, values [][]float64, colours gocharts.ColorPalette) gocharts.LineChartOption {
 	opt := gocharts.NewLineChartOptionWithData(values)
-	opt.Theme = theme(dark)
+	opt.Theme = colours
 	opt.Title.Text = c.title
 	opt.Legend.Offset.Top = "36" // below the title
 	opt.XAxis.Labels = labels
 	opt.YAxis[0].Min = new(0.0)
+	opt.LineStrokeWidth = thin
 	opt.Legend.SeriesNames = padded(names)
 	opt.ValueFormatter = axisNumber
 	return opt
@@ -169,6 +199,73 @@ func padded(labels []string) []string {
 		list[i] = l + strings.Repeat("\u00a0", 2+len(l)/5)
 	}
 	return list
+}
+
+// thin and thick are the widths of lines: thick ones are of this library.
+const (
+	thin  = 1
+	thick = 4
+)
+
+// thicken makes the lines of this library stand out, which the charts cannot do for some
+// lines only.
+func thicken(svg []byte, list []series, dark bool) []byte {
+	for i, c := range colorsOf(list, dark) {
+		if list[i].ours {
+			style := fmt.Sprintf(";stroke:rgb(%d,%d,%d)", c.R, c.G, c.B)
+			svg = bytes.ReplaceAll(svg, fmt.Appendf(nil, "stroke-width:%d%s", thin, style), fmt.Appendf(nil, "stroke-width:%d%s", thick, style))
+		}
+	}
+	return svg
+}
+
+var (
+	verticalLine = regexp.MustCompile(`<path d="M (\d+) (\d+)\nL (\d+) (\d+)"`)
+	textAt       = regexp.MustCompile(`<text x="(\d+)" y="(\d+)" style="([^"]*)">([^<]*)</text>`)
+)
+
+// anchored ties the labels of a bar chart to its lines, so that they are in their places
+// with whatever font a browser has: those of values centred under them, those of bars
+// ending left of the axis.
+func anchored(svg []byte) []byte {
+	var grid []int
+	bottom := 0
+	for _, m := range verticalLine.FindAllSubmatch(svg, -1) {
+		x, top, to, end := number(m[1]), number(m[2]), number(m[3]), number(m[4])
+		if x == to && end-top > rowHeight {
+			grid, bottom = append(grid, x), max(bottom, end)
+		}
+	}
+	if len(grid) == 0 {
+		return svg
+	}
+	slices.Sort(grid)
+	return textAt.ReplaceAllFunc(svg, func(text []byte) []byte {
+		m := textAt.FindSubmatch(text)
+		x, y := number(m[1]), number(m[2])
+		label := strings.TrimRight(string(m[4]), "\u00a0")
+		switch {
+		case y > bottom:
+			x = nearest(grid, x+4*len(label)) // its middle, nearly
+			return fmt.Appendf(nil, `<text x="%d" y="%d" text-anchor="middle" style="%s">%s</text>`, x, y, m[3], label)
+		case x < grid[0] && y > legendEnd:
+			return fmt.Appendf(nil, `<text x="%d" y="%d" text-anchor="end" style="%s">%s</text>`, grid[0]-10, y, m[3], label)
+		}
+		return text
+	})
+}
+
+// legendEnd is below the title and the legend of a bar chart.
+const legendEnd = 80
+
+func number(digits []byte) int {
+	n, _ := strconv.Atoi(string(digits)) // the pattern has digits only
+	return n
+}
+
+// nearest returns the value of a sorted list that is next to x.
+func nearest(list []int, x int) int {
+	return slices.MinFunc(list, func(a, b int) int { return max(a-x, x-a) - max(b-x, x-b) })
 }
 
 // fonts are those to look for, as hardly anybody has the one that the charts ask for.

@@ -14,22 +14,29 @@ type loss struct {
 	ratio       estimate // of ours to the other's
 }
 
-// losses returns those whose ratio is above 1 with its whole interval. The sequential loop
-// and an earlier revision of the library are not among them.
-func losses(r *run, s scenarios.Scenario) (list []loss) {
+// losses returns those whose ratio is above 1 with its whole interval, or, when there were
+// too few rounds for intervals (known is false then), with its median. The sequential loop and an
+// earlier revision of the library are not among them.
+func losses(r *run, s scenarios.Scenario) (list []loss, known bool) {
+	known = true
 	ours, err := r.best(side{scenario: s.ID(), lib: contenders.Ours, unit: unit(s.Kind)})
 	if err != nil {
-		return nil // it was not measured
+		return nil, true // it was not measured
 	}
 	for _, k := range sorted(r, s) {
 		if k.lib == contenders.Ours || k.lib == contenders.Sequential || k.lib == "previous" {
 			continue
 		}
-		if ratio := relative(r, s, ours, k); ratio.known() && ratio.lo > 1 {
+		ratio := relative(r, s, ours, k)
+		least := ratio.lo
+		if !ratio.known() {
+			known, least = false, ratio.median
+		}
+		if least > 1 {
 			list = append(list, loss{s, ours, k, ratio})
 		}
 	}
-	return list
+	return list, known
 }
 
 // relative is what one way takes, relative to another in the same rounds.
@@ -57,27 +64,39 @@ func (p page) Slower(id, way, lib string) (bool, error) {
 	return ratio.known() && ratio.lo > 1, nil
 }
 
-// Spread says how many times as long as the fastest the slowest takes, of those who are
-// concurrent.
-func (p page) Spread(id string) string {
-	s := scenarioOf(id)
-	keys := slices.DeleteFunc(sorted(p.r, s), func(k key) bool { return k.lib == contenders.Sequential })
-	u := unit(s.Kind)
-	return times(p.r.median(keys[len(keys)-1], u) / p.r.median(keys[0], u))
-}
-
-// lossTable is the table of all of them.
+// lossTable is the table of all of them. Where there are too few rounds for an interval it
+// says so, as nobody is then known to be better.
 func lossTable(r *run) string {
-	var rows [][]string
+	var rows, unsure [][]string
+	few := false
 	for _, s := range scenarios.Table() {
-		for _, l := range losses(r, s) {
-			rows = append(rows, []string{
-				s.Title, l.other.lib + " " + l.other.way, l.ours.way, times(l.ratio.median), l.ratio.between(times),
-			})
+		list, known := losses(r, s)
+		few = few || !known
+		for _, l := range list {
+			row := []string{s.Title, l.other.lib + " " + l.other.way, l.ours.way, times(l.ratio.median)}
+			if l.ratio.known() {
+				rows = append(rows, append(row, l.ratio.between(times)))
+			} else {
+				unsure = append(unsure, row)
+			}
 		}
 	}
-	if len(rows) == 0 {
-		return "None.\n"
+	head := []string{"scenario", "who is better", "than", "by"}
+	text := ""
+	if len(rows) > 0 {
+		text = table(3, append(slices.Clone(head), confidenceHead()), rows)
 	}
-	return table(3, []string{"scenario", "who is better", "than", "by", confidenceHead()}, rows)
+	switch {
+	case !few && len(rows) == 0:
+		return "None.\n"
+	case !few:
+		return text
+	case text != "":
+		text += "\n"
+	}
+	text += "**Too few rounds to tell**, in some of the scenarios or in all: a median without an interval may be chance.\n"
+	if len(unsure) > 0 {
+		text += "By their medians alone these are better:\n\n" + table(3, head, unsure)
+	}
+	return text
 }

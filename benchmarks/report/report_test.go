@@ -168,7 +168,8 @@ func TestNoBarIsMissing(t *testing.T) {
 	require.NoError(t, err)
 	for _, g := range barTable() {
 		assert.Contains(t, string(files[documentFile]), "| "+g.what+" |")
-		assert.Contains(t, string(files[summaryFile]), g.what)
+		assert.NotEmpty(t, g.short, g.what)
+		assert.Contains(t, string(files[summaryFile]), "\n"+g.short+" ")
 		for _, s := range []*side{&g.ours, g.theirs} {
 			if s == nil {
 				continue
@@ -178,6 +179,42 @@ func TestNoBarIsMissing(t *testing.T) {
 			_, err := judge(mustRead(t, lines), []goal{g})
 			assert.ErrorContains(t, err, "in "+s.scenario, g.what)
 		}
+	}
+}
+
+// The README shows the summary in a block that should not have to be scrolled.
+func TestSummaryIsNarrow(t *testing.T) {
+	for _, rounds := range []int{1, 7} {
+		files, err := report(mustRead(t, measured(rounds, map[string]float64{"pond": 1e4, "conc": 1e4}, nil)))
+		require.NoError(t, err)
+		for line := range strings.Lines(string(files[summaryFile])) {
+			assert.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\n"))), 90, line)
+		}
+	}
+}
+
+// With few rounds nobody is known to be better, which does not mean that nobody is.
+func TestLossesOfFewRounds(t *testing.T) {
+	base := map[string]float64{"bare": 50, "ants": 200}
+	few := lossTable(mustRead(t, measured(3, base, nil)))
+	assert.Contains(t, few, "Too few rounds")
+	assert.Contains(t, few, "| Jobs that do nothing, 4 workers | bare channels |")
+	assert.NotContains(t, few, "| ants")
+	enough := lossTable(mustRead(t, measured(7, base, nil)))
+	assert.NotContains(t, enough, "Too few rounds")
+	assert.Equal(t, "None.\n", lossTable(mustRead(t, measured(7, nil, nil))))
+	assert.Contains(t, lossTable(mustRead(t, measured(3, nil, nil))), "Too few rounds")
+}
+
+// An earlier revision is in the tables, and only there.
+func TestChartsLeaveOutPrevious(t *testing.T) {
+	text := strings.ReplaceAll(measured(7, nil, nil), "lib=ants/", "lib=previous/")
+	for _, c := range chartTable() {
+		labels, list := c.make(mustRead(t, text))
+		for _, s := range list {
+			labels = append(labels, s.name)
+		}
+		assert.NotContains(t, strings.Join(labels, "\n"), "previous", c.name)
 	}
 }
 

@@ -62,7 +62,7 @@ func Table() []Scenario {
 			Name: "Noop", Title: "Jobs that do nothing, 4 workers",
 			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob +
 				inChunks + ", which of the others only batches does; `Submit` sends each job by itself.",
-			Kind:  Results, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
+			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
 		},
 		{
 			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500,
@@ -94,7 +94,7 @@ func Table() []Scenario {
 			Name: "Ordered", Title: "Results in the order of the jobs",
 			About: "Jobs that do nothing, from a sequence. Those with a slice hold all results until the last job is done; streams hand them over meanwhile." +
 				inChunks + "; conc's stream starts a task for each.",
-			Kind:  Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Quick: 1000,
+			Kind: Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Quick: 1000,
 		},
 		{
 			Name: "Discard", Title: "Jobs whose results nobody wants", Kind: Discard, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
