@@ -148,8 +148,9 @@ func barChart(c chart, labels, names []string, values [][]float64, colours gocha
 	opt.Legend.Offset.Top = "36" // below the title
 	opt.CategoryAxis.Labels = padded(labels)
 	opt.ValueAxis[0].Min = new(0.0)
-	opt.ValueAxis[0].LabelCount = 6 // more would touch each other
-	opt.ValueAxis[0].PreferNiceIntervals = new(true)
+	most, steps := axisEnd(values)
+	opt.ValueAxis[0].Max, opt.ValueAxis[0].LabelCount = &most, steps+1
+	opt.ValueAxis[0].RangeValuePaddingScale = new(0.0)
 	opt.Legend.SeriesNames = padded(names)
 	opt.ValueFormatter = axisNumber
 	for i := range opt.SeriesList {
@@ -161,6 +162,30 @@ func barChart(c chart, labels, names []string, values [][]float64, colours gocha
 		opt.StackSeries = new(true)
 	}
 	return opt
+}
+
+// axisEnd returns where an axis from zero ends, and in how many round steps: few enough
+// that their labels don't touch.
+func axisEnd(values [][]float64) (end float64, steps int) {
+	const most = 6
+	top := 0.0
+	for _, list := range values {
+		for _, v := range list {
+			if v != gocharts.GetNullValue() {
+				top = max(top, v)
+			}
+		}
+	}
+	if top == 0 {
+		return 1, 1
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(top/most)))
+	for _, by := range []float64{1, 2, 5, 10} {
+		if n := math.Ceil(top / (by * unit)); n <= most {
+			return n * by * unit, int(n)
+		}
+	}
+	return 10 * unit, 1 // not reached: top is less than 60 units
 }
 
 func lineChart(c chart, labels, names []string, values [][]float64, colours gocharts.ColorPalette) gocharts.LineChartOption {

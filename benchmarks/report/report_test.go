@@ -252,6 +252,14 @@ func TestChartsAreDeterministicAndBeginAtZero(t *testing.T) {
 	}
 }
 
+func TestAxisEnd(t *testing.T) {
+	for top, want := range map[float64][2]float64{0: {1, 1}, 740: {800, 4}, 10.4: {12, 6}, 6.3: {8, 4}, 1600: {2000, 4}, 3: {3, 6}} {
+		end, steps := axisEnd([][]float64{{top / 2}, {top}})
+		assert.InDelta(t, want[0], end, 1e-9, top)
+		assert.InDelta(t, want[1], float64(steps), 0, top)
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 0.001: "0.00", 1.234: "1.23", 12.34: "12.3", 123.4: "123", 1234.5: "1,234", 1234567: "1,234,567"} {
 		assert.Equal(t, want, digits(x))
