@@ -25,7 +25,7 @@ func TestG08_ALongJobDoesNotHideAnIdleWorker(t *testing.T) {
 		defer p.Stop()
 		results, errf := p.StreamUnordered(t.Context(), func(yield func(int) bool) {
 			yield(0)
-			for n := 1; n < 6 && yield(n); n++ { // which are short, so chunks get longer
+			for n := 1; n < 4 && yield(n); n++ { // which are short, so chunks get longer
 				time.Sleep(time.Second)
 			}
 			time.Sleep(2 * time.Hour)
