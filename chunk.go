@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -108,43 +109,56 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		c.values = make([]R, len(c.jobs))
 	}
 	for c.ran < len(c.jobs) && w.mayGoOn(b, c) {
+		end := len(c.jobs)
+		if p.alert.Load() { // the pool's context may end without a further word: mayGoOn looks at it
+			end = c.ran + 1
+		}
+		var err error
 		w.inFunc = true
-		if b.ends || p.alert.Load() {
-			w.runLooking(ctx, fn, b, c)
+		if b.ends {
+			err = c.runWatching(ctx, fn, end, &w.place.look, b.ctx)
 		} else {
-			w.runStraight(ctx, fn, b, c)
+			err = c.run(ctx, fn, end, &w.place.look)
 		}
 		w.inFunc = false
+		if err != nil {
+			w.failed(b, c, err, false)
+			c.ran++
+		}
 	}
 }
 
-// runStraight runs jobs of c until place.look is set. Of jobs that do next to nothing this
-// loop is what they cost: a condition more is a tenth.
-func (w *worker[T, R]) runStraight(ctx context.Context, fn Func[T, R], b *bulk[T, R], c *chunk[T, R]) {
-	jobs, look := c.jobs, &w.place.look
+// run runs jobs of c until the end, or look is set, or one has an error, which it returns
+// with ran still at that job. Of jobs that do next to nothing this loop is what they cost: a
+// condition more is a tenth.
+func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, look *atomic.Bool) error {
+	jobs := c.jobs[:end]
 	values := c.values[:len(jobs)]
 	for i := c.ran; i < len(jobs) && !look.Load(); i++ {
 		value, err := fn(ctx, jobs[i])
-		if err != nil {
-			w.failed(b, c, err, false)
-		}
 		values[i] = value
+		if err != nil {
+			return err
+		}
 		c.ran = i + 1
 	}
+	return nil
 }
 
-// runLooking is runStraight where a context may end without a word to the workers. As in
-// loop, only a look at it before each start keeps the next job from starting after that.
-func (w *worker[T, R]) runLooking(ctx context.Context, fn Func[T, R], b *bulk[T, R], c *chunk[T, R]) {
-	p, jobs, values, look := w.pool, c.jobs, c.values[:len(c.jobs)], &w.place.look
-	for i := c.ran; i < len(jobs) && !look.Load() && b.ctx.Err() == nil && (!p.alert.Load() || p.ctx.Err() == nil); i++ {
+// runWatching is run where the caller's context may end without a word to the workers. As
+// in loop, only a look at it before each start keeps the next job from starting after that.
+func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, look *atomic.Bool, caller context.Context) error {
+	jobs := c.jobs[:end]
+	values := c.values[:len(jobs)]
+	for i := c.ran; i < len(jobs) && !look.Load() && caller.Err() == nil; i++ {
 		value, err := fn(ctx, jobs[i])
-		if err != nil {
-			w.failed(b, c, err, false)
-		}
 		values[i] = value
+		if err != nil {
+			return err
+		}
 		c.ran = i + 1
 	}
+	return nil
 }
 
 // mayGoOn reports whether the next job of c may start here.
