@@ -143,3 +143,51 @@ func TestG02_AGrownPoolHelpsACallAtOnce(t *testing.T) {
 		assert.NoError(t, <-done)
 	})
 }
+
+// A worker whose place is lent to what a job has left behind keeps no jobs meanwhile.
+func TestG08_AWorkerWhosePlaceIsLentKeepsNoJobs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		begin := time.Now()
+		var p *workerpool.Pool[int, int]
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			switch n {
+			case 0:
+				go func() { _, _ = p.Do(ctx, 100) }()
+				time.Sleep(time.Millisecond)
+			case 1:
+				time.Sleep(2 * time.Millisecond)
+			case 100:
+				time.Sleep(time.Hour)
+			default:
+				assert.Less(t, time.Since(begin), time.Minute, n)
+			}
+			return n, nil
+		}, sized(2, 4)...)
+		defer p.Stop()
+		_, err := p.Map(t.Context(), upTo(4))
+		assert.NoError(t, err)
+	})
+}
+
+// A chunk is watched until it is through, though another one was late before it could be.
+func TestG08_EveryLongChunkIsWatched(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			switch {
+			case n == -1:
+				time.Sleep(70 * time.Microsecond)
+			case n >= 1023:
+				time.Sleep(time.Millisecond)
+			}
+			return n, nil
+		}, sized(8, 64)...)
+		defer p.Stop()
+		for range 7 {
+			assert.NoError(t, p.TrySubmit(-1))
+		}
+		begin := time.Now()
+		_, err := p.Map(t.Context(), upTo(1023+2*1024))
+		assert.NoError(t, err)
+		assert.Less(t, time.Since(begin), 300*time.Millisecond, "2048 ms of work for 8 workers")
+	})
+}

@@ -85,12 +85,11 @@ func (w *worker[T, R]) goOn() {
 			w.place.panicked.Add(c.panicked)
 			b.source.keep(c)
 		}
-		w.chunk = b.turn(w, w.chunk)
+		if w.chunk = b.turn(w, w.chunk, lent); w.chunk == nil {
+			w.bulk = nil
+		}
 		if lent {
 			w.awaitPlace()
-		}
-		if w.chunk == nil {
-			w.bulk = nil
 		}
 	}
 }
@@ -165,10 +164,8 @@ func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, l
 func (w *worker[T, R]) mayGoOn(b *bulk[T, R], c *chunk[T, R]) bool {
 	if w.place.look.Load() {
 		w.place.look.Store(false)
-		if w.place.isLent() { // a goroutine that Func left behind has it
-			w.awaitPlace()
-		}
-		if w.wake != nil && w.pool.excess.Load() > 0 || b.cutsOff(c) {
+		tooMany := w.wake != nil && w.pool.excess.Load() > 0
+		if tooMany || w.place.isLent() || b.cutsOff(c) { // lent to a goroutine that Func left behind
 			return false
 		}
 	}

@@ -75,6 +75,7 @@ type bulk[T, R any] struct {
 	inside  int   // those that help
 	lent    bool  // the place of outer
 	late    int   // how many of running are late
+	long    int   // how many of the others have several jobs
 	watched bool  // the dispatcher has to look for chunks that take too long
 	over    bool  // nothing runs, and nothing will
 	err     error // why the call ends early
@@ -86,10 +87,11 @@ func (p *Pool[T, R]) newBulk(ctx context.Context, op string) (*bulk[T, R], error
 	if err := p.mayStart(ctx, op); err != nil {
 		return nil, err
 	}
+	p.bulks.Add(1) // first, so that Stats never takes the call for a job
 	if err := p.enter(op); err != nil {
+		p.bulks.Add(-1)
 		return nil, err
 	}
-	p.bulks.Add(1)
 	b := &bulk[T, R]{pool: p, op: op, caller: ctx, outer: p.jobOf(ctx), ends: ctx.Done() != nil}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)
 	b.longest, b.length = chunkMost, 1
@@ -123,8 +125,8 @@ func (b *bulk[T, R]) dispatch() {
 	b.pool.mu.Lock()
 	delete(b.pool.calls, b)
 	b.pool.mu.Unlock()
-	b.pool.bulks.Add(-1)
 	b.pool.takeBack()
+	b.pool.bulks.Add(-1)
 }
 
 // forget is for when the call is over: a ticket of it may be in the queue for a long time
@@ -273,9 +275,10 @@ func (b *bulk[T, R]) watch() {
 	now := time.Now()
 	for _, c := range b.running {
 		if !c.late && now.Sub(c.began) >= 2*chunkTime {
+			b.countChunk(c, -1)
 			c.late = true
+			b.countChunk(c, 1)
 			c.place.look.Store(true)
-			b.late++
 			b.length = 1
 		}
 	}
@@ -283,8 +286,20 @@ func (b *bulk[T, R]) watch() {
 }
 
 // mustWatch reports whether one of the chunks that run may take longer than wants counts
-// on.
-func (b *bulk[T, R]) mustWatch() bool { return b.length > 1 && len(b.running) > b.late }
+// on, or than the jobs behind it in the chunk should wait.
+func (b *bulk[T, R]) mustWatch() bool {
+	return b.long > 0 || b.length > 1 && len(b.running) > b.late
+}
+
+// countChunk counts a chunk that runs, or, with n = -1, one that does not any more.
+func (b *bulk[T, R]) countChunk(c *chunk[T, R], n int) {
+	switch {
+	case c.late:
+		b.late += n
+	case len(c.jobs) > 1:
+		b.long += n
+	}
+}
 
 // cutsOff reports whether the jobs of c that have yet to begin are not for the worker that
 // has it.

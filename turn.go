@@ -26,22 +26,24 @@ func (b *bulk[T, R]) drop() {
 }
 
 // turn ends c, if there is one, and returns the next chunk for w, or nil when w has to
-// leave the call.
-func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R]) *chunk[T, R] {
+// leave the call: also if its place is lent, as it must not keep jobs while it waits.
+func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R], lent bool) (next *chunk[T, R]) {
 	now := time.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c != nil {
 		b.finish(c, now)
 	}
-	next := b.take(w, now)
+	if !lent {
+		next = b.take(w, now)
+	}
 	if next == nil {
 		b.inside--
 		b.helpers--
 	}
 	watch := !b.watched && b.mustWatch()
 	b.watched = b.watched || watch
-	if b.wants() || watch || len(b.running) == 0 {
+	if b.wants() || watch || len(b.running) == 0 || b.couldLend() {
 		b.poke()
 	}
 	return next
@@ -53,9 +55,7 @@ func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
 	b.running[c.at].at = c.at
 	b.running[last] = nil
 	b.running = b.running[:last]
-	if c.late {
-		b.late--
-	}
+	b.countChunk(c, -1)
 	b.adapt(c.ran, now.Sub(c.began))
 	if c.ran < len(c.jobs) {
 		b.rests = append(b.rests, c.split(c.ran))
@@ -85,6 +85,7 @@ func (b *bulk[T, R]) take(w *worker[T, R], now time.Time) *chunk[T, R] {
 	}
 	c.began, c.place, c.at = now, &w.place, len(b.running)
 	b.running = append(b.running, c)
+	b.countChunk(c, 1)
 	return c
 }
 
@@ -154,12 +155,26 @@ func (b *bulk[T, R]) wants() bool {
 		expected = math.MaxInt
 	}
 	from := expected
-	if b.outer != nil && !b.lent && b.source.waits() {
+	if b.mayLend() {
 		from = 0 // any job is one to lend the place for: helpers may never receive their tickets
 	}
 	b.source.announce(from) // before ready: a job that comes in between is seen by one of the two
 	n, _ := b.ready()
 	return n > expected
+}
+
+// mayLend reports whether the place of the job that calls may be lent.
+func (b *bulk[T, R]) mayLend() bool {
+	return b.outer != nil && !b.lent && !b.over && b.err == nil && b.source.waits()
+}
+
+// couldLend reports whether there are jobs to lend it for.
+func (b *bulk[T, R]) couldLend() bool {
+	if !b.mayLend() {
+		return false
+	}
+	n, _ := b.ready()
+	return n > 0
 }
 
 // leaveOut gives up the jobs that will not run. It is called with mu held.
