@@ -7,7 +7,7 @@ import (
 // Map runs all of jobs on the pool and returns what Func returned for them, in the order
 // of jobs. It waits until all of them have run, and needs no reader of Results.
 //
-// The first error ends the call. Map returns it, with the index of its job, as in
+// The first error, in time, ends the call. Map returns it, with the index of its job, as in
 // "Map: job 17: not found", and nil for the values; [errors.Is] and [errors.As] find the
 // error of Func, a [*PanicError] or [ErrGoexit] in it. The jobs that run then see their
 // context end with that error as its cause, those that have yet to begin never run, and

@@ -160,7 +160,7 @@ func (p *Pool[T, R]) logLost(err error) {
 
 func logPanic(pool, what string, err *PanicError) {
 	defer func() { _ = recover() }()
-	slog.Error("workerpool: "+what+" panicked after its caller had left",
+	slog.Error("workerpool: "+what+" panicked, and nobody is there to receive that",
 		"pool", pool, "panic", err.Error(), "stack", string(err.Stack))
 }
 

@@ -109,7 +109,7 @@
 //     After Close everything that submits returns ErrClosed, or the error of its own
 //     context if that has ended. A job that waits for its own pool waits for itself
 //     only if it hides who it is: by Stop, which takes no context, or by Wait,
-//     Shutdown, Submit or Do with a context that is not its own.
+//     Shutdown, Submit, Do or a bulk call with a context that is not its own.
 //   - G5 No leak. When Stop has returned, or Results was read to its end, no goroutine,
 //     timer or context of the pool is left. When a bulk call has returned, or the range
 //     over a stream has ended, however it has, nothing of that is. After a cancellation
@@ -189,7 +189,9 @@
 // one of this pool; where that matters, Attempts in its Result tells whether it ran.
 //
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
-// Where the caller of a Do has left before, it is logged by [slog.Error]. Errors of
+// Where nobody is there to receive it, since the caller of a Do has left before, another job
+// of the same Map has failed, or the range over a stream was left, it is logged by
+// [slog.Error]. Errors of
 // the pool that come from a context wrap both its Err and its [context.Cause]. No
 // error text of the pool contains a job.
 //

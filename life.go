@@ -2,8 +2,8 @@ package workerpool
 
 import "context"
 
-// Close closes the intake: from now on Submit, TrySubmit, Do and TryDo return
-// [ErrClosed], and those of them that wait for a place do so at once. The jobs that
+// Close closes the intake: from now on Submit, TrySubmit, Do, TryDo and bulk calls return
+// [ErrClosed], and those that wait for a place do so at once. The jobs that
 // were accepted are finished, and so are bulk calls and streams that have begun; then the
 // workers leave and Results is closed.
 //
@@ -40,7 +40,8 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 
 // Shutdown ends the pool in good order: it closes the intake as [Pool.Close] does,
 // and waits until every accepted job is finished. nil means that every one of them
-// ran, save what a caller of Do has taken back, and that its result is on Results
+// ran, save what a caller of Do has taken back, the rest of a Map that has failed and of a
+// stream that was left, and that its result is on Results
 // (possibly unread) or was returned to its caller.
 //
 // When ctx ends first, Shutdown cancels the pool with the cause of ctx and returns

@@ -87,7 +87,9 @@ func WithWorkers(n int) Option {
 // results may wait for their reader: from 0 to 1<<24 each; the default is 128.
 // It is how many jobs beyond the running ones are accepted before Submit waits and
 // TrySubmit returns ErrFull. With 0 a job is handed straight to a worker that waits for
-// one. New allocates the room for all of it.
+// one. New allocates the room for all of it. A bulk call that has more jobs than the pool
+// has workers free takes places too while it waits: one for each worker that it could use,
+// as do those of calls that have ended until a worker comes by.
 func WithBuffer(n int) Option {
 	return optionFunc(func(c *config) { c.buffer = n })
 }

@@ -21,7 +21,7 @@ import (
 //
 // Nothing happens before the range begins. Then the input is read ahead, whether or not
 // workers are free, by as much as a window of 16 x (Workers + Buffer) jobs before the
-// results that the range has had: by 2,112 with 4 workers and the default buffer, by 64 with
+// results that the range has had, with the Workers that there are when it begins: by 2,112 with 4 workers and the default buffer, by 64 with
 // WithBuffer(0). So a stream may be endless, and takes memory for a window of jobs and
 // values. It goes on after the errors of jobs, which are in their results.
 //
@@ -40,7 +40,8 @@ import (
 // jobs was nil. Else it is nil, and so it is if the range was left. An input that has an error
 // of its own keeps it: everything that the input did happens before the range ends.
 //
-// jobs runs on a goroutine of the stream, so it must not be used elsewhere meanwhile. The
+// jobs runs on a goroutine of the stream, so it must not be used elsewhere meanwhile. (In a
+// job it works beside the body of the range, as any goroutine that a Func starts: G2.) The
 // jobs run under ctx, values included, and are cancelled with the pool's context too. A
 // stream that has begun before Close is finished whole, and Wait and Shutdown wait for it,
 // so don't call them in the body of the range. Each range over the results is a stream of
