@@ -191,3 +191,28 @@ func TestG08_EveryLongChunkIsWatched(t *testing.T) {
 		assert.Less(t, time.Since(begin), 300*time.Millisecond, "2048 ms of work for 8 workers")
 	})
 }
+
+// On real threads nobody misses the moment when the place has to be lent again.
+func TestStress_AStreamInAJobOnOneWorker(t *testing.T) {
+	for range rounds(t, 500) {
+		var p *workerpool.Pool[int, int]
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			if n >= 0 {
+				return n, nil
+			}
+			results, errf := p.Stream(ctx, count(200))
+			sum := 0
+			for range results {
+				sum++
+			}
+			return sum, errf()
+		}, sized(1, 4)...)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		had, err := p.Do(ctx, -1)
+		cancel()
+		p.Stop()
+		if err != nil || had != 200 {
+			t.Fatalf("%d results: %v", had, err)
+		}
+	}
+}
