@@ -231,8 +231,7 @@ func (d *dispatcher[T, R]) lend() bool {
 func (b *bulk[T, R]) lends() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n, _ := b.ready()
-	b.lent = b.err == nil && n > 0 && b.source.waits()
+	b.lent = b.couldLend()
 	if b.lent {
 		b.helpers++
 	}
