@@ -43,10 +43,10 @@ func (s *session) writeTo(name string) error {
 	if err := s.run(&b); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // as git would make it
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(name, b.Bytes(), 0o644) //nolint:gosec // it is to be read by everybody
+	return os.WriteFile(name, b.Bytes(), 0o644)
 }
 
 func (s *session) run(w io.Writer) error {

@@ -94,36 +94,35 @@ func upTo(n int) iter.Seq[int] {
 	}
 }
 
-func ourStream(size Size, fn Func, n int) (t Tally) {
-	ctx, cancel := cancellable()
-	defer cancel()
-	results, err := workerpool.Stream(ctx, upTo(n), fn, ourOptions(size)...)
+// ourTally counts the results of a stream.
+func ourTally(results iter.Seq[workerpool.Result[int, int]], errf func() error) (t Tally) {
 	for r := range results {
 		t.Add(r.Value, r.Err)
 	}
-	must(err())
+	must(errf())
 	return t
 }
 
-func ourStreamUnordered(size Size, fn Func, n int) (t Tally) {
+func ourStream(size Size, fn Func, n int) Tally {
 	ctx, cancel := cancellable()
 	defer cancel()
-	results, err := workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...)
-	for r := range results {
-		t.Add(r.Value, r.Err)
-	}
-	must(err())
-	return t
+	return ourTally(workerpool.Stream(ctx, upTo(n), fn, ourOptions(size)...))
+}
+
+func ourStreamUnordered(size Size, fn Func, n int) Tally {
+	ctx, cancel := cancellable()
+	defer cancel()
+	return ourTally(workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...))
 }
 
 func ourStreamDiscard(size Size, fn Func, n int) (t Tally) {
 	ctx, cancel := cancellable()
 	defer cancel()
-	results, err := workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...)
+	results, errf := workerpool.StreamUnordered(ctx, upTo(n), fn, ourOptions(size)...)
 	for r := range results {
 		must(r.Err)
 	}
-	must(err())
+	must(errf())
 	return t
 }
 

@@ -110,30 +110,29 @@ func previousBursts(size Size, fn Func, times, n int) (t Tally) {
 	return t
 }
 
-func previousStream(size Size, fn Func, n int) (t Tally) {
-	ctx, cancel := cancellable()
-	defer cancel()
-	p := newPrevious(size, fn)
-	defer p.Stop()
-	results, err := any(p).(previousOrdered).Stream(ctx, upTo(n))
+// previousTally counts the results of a stream.
+func previousTally(results previousSeq, errf func() error) (t Tally) {
 	for r := range results {
 		t.Add(r.Value, r.Err)
 	}
-	must(err())
+	must(errf())
 	return t
 }
 
-func previousStreamUnordered(size Size, fn Func, n int) (t Tally) {
+func previousStream(size Size, fn Func, n int) Tally {
 	ctx, cancel := cancellable()
 	defer cancel()
 	p := newPrevious(size, fn)
 	defer p.Stop()
-	results, err := any(p).(previousUnordered).StreamUnordered(ctx, upTo(n))
-	for r := range results {
-		t.Add(r.Value, r.Err)
-	}
-	must(err())
-	return t
+	return previousTally(any(p).(previousOrdered).Stream(ctx, upTo(n)))
+}
+
+func previousStreamUnordered(size Size, fn Func, n int) Tally {
+	ctx, cancel := cancellable()
+	defer cancel()
+	p := newPrevious(size, fn)
+	defer p.Stop()
+	return previousTally(any(p).(previousUnordered).StreamUnordered(ctx, upTo(n)))
 }
 
 func previousMap(size Size, fn Func, jobs []int) ([]int, error) {

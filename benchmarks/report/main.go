@@ -80,8 +80,8 @@ func report(r *run) (map[string][]byte, error) {
 }
 
 func write(name string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil { //nolint:gosec // as git would make it
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(name, text, 0o644) //nolint:gosec // it is to be read by everybody
+	return os.WriteFile(name, text, 0o644)
 }
