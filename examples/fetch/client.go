@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/boundedgo/workerpool/examples/internal/cli"
+
 	"github.com/boundedgo/workerpool"
 )
 
@@ -79,7 +81,7 @@ func newRequest(ctx context.Context, l line) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, nil)
 	switch {
 	case err != nil:
-		return nil, fail(kindBadURL, "%v", withoutURL(err))
+		return nil, fail(kindBadURL, "%v", cli.WithoutURL(err))
 	case req.URL.Scheme != "http" && req.URL.Scheme != "https":
 		return nil, fail(kindBadURL, "does not begin with http:// or https://")
 	case req.URL.Hostname() == "":
@@ -114,5 +116,5 @@ func (c *client) explain(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fail(kindTooLarge, "more than %d bytes", e.Limit)
 	}
-	return fail(kindOf(err), "%v", withoutURL(err))
+	return fail(kindOf(err), "%v", cli.WithoutURL(err))
 }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // kind says for programs why a URL was not fetched. A kind keeps its name.
@@ -54,7 +55,7 @@ type failure struct {
 }
 
 func fail(k kind, format string, args ...any) *failure {
-	return &failure{k, short(fmt.Sprintf(format, args...))}
+	return &failure{k, cli.Short(fmt.Sprintf(format, args...))}
 }
 
 func (f *failure) Error() string { return string(f.kind) + ": " + f.text }
@@ -101,12 +102,4 @@ func isTimeout(err error) bool {
 func isDial(err error) bool {
 	e, ok := errors.AsType[*net.OpError](err)
 	return ok && e.Op == "dial"
-}
-
-// withoutURL returns err without the URL in front, which is printed anyway.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
 }

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/boundedgo/workerpool/examples/internal/cli"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -70,7 +72,7 @@ func TestRun_Kinds(t *testing.T) {
 			assert.Contains(t, r.Error, tt.error)
 			assert.Equal(t, r.Kind == "", r.Error == "", "a kind has an error")
 			assert.NotRegexp(t, "^(parse|Get) ", r.Error, "the URL is there already")
-			assert.LessOrEqual(t, len(r.Error), maxText+len("…"))
+			assert.LessOrEqual(t, len(r.Error), cli.MaxText+len("…"))
 			if !tt.vague {
 				assert.Equal(t, tt.want.Status, r.Status)
 				assert.Equal(t, tt.want.Bytes, r.Bytes)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // maxLine is how long a line may be, and how much of the input is in memory.
@@ -70,6 +72,6 @@ func trim(text []byte, first bool) string {
 
 // cutOff notes that url is not all of the line, and makes it show.
 func (l *line) cutOff(why string) {
-	l.url = l.url[:min(len(l.url), maxText)] + "…"
+	l.url = l.url[:min(len(l.url), cli.MaxText)] + "…"
 	l.cut = why
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/boundedgo/workerpool/examples/internal/cli"
+
 	"github.com/stretchr/testify/assert"
 )
 
@@ -28,7 +30,7 @@ func readLines(t *testing.T, in io.Reader) (lines []line, err error) {
 func TestLineReader(t *testing.T) {
 	const tooLong = "the line is longer than 65536 bytes"
 	long := strings.Repeat("x", maxLine)
-	shown := long[:maxText] + "…"
+	shown := long[:cli.MaxText] + "…"
 	tests := map[string]struct {
 		input string
 		want  []line

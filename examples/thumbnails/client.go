@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // maxRedirects is how many redirects are followed.
@@ -32,7 +34,7 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 func (c *client) get(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, fail(kindBadURL, "%v", withoutURL(err))
+		return nil, fail(kindBadURL, "%v", cli.WithoutURL(err))
 	}
 	if f := c.allowed.check(req.URL); f != nil {
 		return nil, f

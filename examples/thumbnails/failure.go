@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -61,7 +61,7 @@ type failure struct {
 }
 
 func fail(k kind, format string, args ...any) *failure {
-	return &failure{k, short(fmt.Sprintf(format, args...))}
+	return &failure{k, cli.Short(fmt.Sprintf(format, args...))}
 }
 
 func (f *failure) Error() string { return string(f.kind) + ": " + f.text }
@@ -116,24 +116,5 @@ func fetchFailure(err error) *failure {
 	case ok:
 		return fail(kindBroken, "%v", e.Err)
 	}
-	return fail(kindBroken, "%v", withoutURL(err))
-}
-
-// withoutURL returns err without the URL in front, which is in the line anyway.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
-// maxText is as much of a text from elsewhere as fits a line that people read.
-const maxText = 200
-
-// short returns s, cut if it is too long, but not in the middle of a character.
-func short(s string) string {
-	if len(s) <= maxText {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxText], "") + "…"
+	return fail(kindBroken, "%v", cli.WithoutURL(err))
 }

@@ -7,6 +7,8 @@ import (
 	"mime"
 	"net/http"
 	"os"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // maxURL is how many bytes a URL may have. What is longer is no URL of a picture.
@@ -16,7 +18,7 @@ const maxURL = 2048
 func readPictures(w http.ResponseWriter, r *http.Request, c config) ([]picture, *problem) {
 	if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media != "application/json" {
 		// It also keeps pages of other sites from posting here with somebody's browser.
-		return nil, refuse(http.StatusUnsupportedMediaType, "media-type", "the Content-Type must be application/json, not %q", short(r.Header.Get("Content-Type")))
+		return nil, refuse(http.StatusUnsupportedMediaType, "media-type", "the Content-Type must be application/json, not %q", cli.Short(r.Header.Get("Content-Type")))
 	}
 	body, p := readBody(w, r, c.maxBody)
 	if p != nil {
@@ -58,7 +60,7 @@ func parsePictures(body []byte, maxURLs int) ([]picture, *problem) {
 	pictures := make([]picture, len(elements))
 	for i, e := range elements {
 		if e[0] != '"' || json.Unmarshal(e, &pictures[i].url) != nil {
-			return nil, badRequest("element %d must be a string, not %s", i, short(string(e)))
+			return nil, badRequest("element %d must be a string, not %s", i, cli.Short(string(e)))
 		}
 		if n := len(pictures[i].url); n > maxURL {
 			return nil, badRequest("element %d has %d bytes, more than the %d of a URL", i, n, maxURL)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -108,12 +107,4 @@ func TestRequest_WithURLsThatMakeNoSense(t *testing.T) {
 		assert.Equal(t, tt.url, got[i].URL)
 	}
 	assert.Len(t, got, len(tests))
-}
-
-func TestShortKeepsCharactersWhole(t *testing.T) {
-	for n := range 4 {
-		s := short(strings.Repeat("a", n) + strings.Repeat("é", maxText))
-		assert.True(t, utf8.ValidString(s), n)
-		assert.LessOrEqual(t, len(s), maxText+len("…"))
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/boundedgo/workerpool/examples/internal/cli"
+
 	"github.com/boundedgo/workerpool"
 )
 
@@ -47,10 +49,10 @@ func (s *service) handler() http.Handler {
 	mux.HandleFunc("POST /thumbnails", s.thumbnails)
 	mux.HandleFunc("/thumbnails", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(http.StatusMethodNotAllowed, "method", "the method must be POST, not %s", short(r.Method)).write(w)
+		refuse(http.StatusMethodNotAllowed, "method", "the method must be POST, not %s", cli.Short(r.Method)).write(w)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(http.StatusNotFound, "not-found", "there is nothing at %s: POST to /thumbnails", short(r.URL.Path)).write(w)
+		refuse(http.StatusNotFound, "not-found", "there is nothing at %s: POST to /thumbnails", cli.Short(r.URL.Path)).write(w)
 	})
 	return mux
 }

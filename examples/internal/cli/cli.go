@@ -2,8 +2,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -67,4 +69,24 @@ func Seconds(d time.Duration) string {
 func IsTerminal(v any) bool {
 	f, ok := v.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// MaxText is as much of a text from elsewhere as fits a line that people read.
+const MaxText = 200
+
+// Short returns s, cut if it is too long, but not in the middle of a character.
+func Short(s string) string {
+	if len(s) <= MaxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:MaxText], "") + "…"
+}
+
+// WithoutURL returns err, if it is one of package http, without the URL in front, which is
+// printed anyway.
+func WithoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }

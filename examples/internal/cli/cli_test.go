@@ -6,9 +6,11 @@ import (
 	"flag"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -79,4 +81,12 @@ func TestFlags(t *testing.T) {
 func TestCheck(t *testing.T) {
 	assert.NoError(t, Check(true, "-n %d: must be at least 1", 1))
 	assert.EqualError(t, Check(false, "-n %d: must be at least 1", 0), "-n 0: must be at least 1")
+}
+
+func TestShortKeepsCharactersWhole(t *testing.T) {
+	for n := range 4 {
+		s := Short(strings.Repeat("a", n) + strings.Repeat("é", MaxText))
+		assert.True(t, utf8.ValidString(s), n)
+		assert.LessOrEqual(t, len(s), MaxText+len("…"))
+	}
 }
