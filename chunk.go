@@ -2,7 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +13,7 @@ type chunk[T, R any] struct {
 	jobs   []T     //
 	values []R     // what Func returned for them
 	errs   []error // and its errors; nil as long as there are none
-	ran    int     // how many have run; and the index of the one that runs
+	ran    int     // how many have run, once its worker is through with it
 
 	failed, panicked uint64 // how many of them
 
@@ -37,8 +36,8 @@ func (c *chunk[T, R]) split(n int) *chunk[T, R] {
 	return rest
 }
 
-// fail notes the error of the job that runs.
-func (c *chunk[T, R]) fail(err error, panicked bool) {
+// fail notes the error of the i-th job.
+func (c *chunk[T, R]) fail(i int, err error, panicked bool) {
 	c.failed++
 	if panicked {
 		c.panicked++
@@ -46,7 +45,7 @@ func (c *chunk[T, R]) fail(err error, panicked bool) {
 	if c.errs == nil {
 		c.errs = make([]error, len(c.jobs))
 	}
-	c.errs[c.ran] = err
+	c.errs[i] = err
 }
 
 // result is the outcome of the i-th job of c. Why the call ended early is read only for a
@@ -79,6 +78,7 @@ func (w *worker[T, R]) goOn() {
 		lent := false
 		if c := w.chunk; c != nil {
 			w.runChunk(b, c)
+			c.ran, w.place.ran = w.place.ran, 0
 			lent = w.place.end(c.ran)
 			w.passContexts(c.ran)
 			w.place.failed.Add(c.failed)
@@ -103,59 +103,62 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 	if p.jobTimeout != 0 {
 		fn = p.attempt
 	}
+	at := &w.place.progress
 	ctx := newContext(b.ctx, &w.place, &p.key)
 	if c.values == nil {
 		c.values = make([]R, len(c.jobs))
 	}
-	for c.ran < len(c.jobs) && w.mayGoOn(b, c) {
+	for at.ran < len(c.jobs) && w.mayGoOn(b, c) {
 		end := len(c.jobs)
 		if p.alert.Load() { // the pool's context may end without a further word: mayGoOn looks at it
-			end = c.ran + 1
+			end = at.ran + 1
 		}
 		var err error
 		w.inFunc = true
 		if b.ends {
-			err = c.runWatching(ctx, fn, end, &w.place.look, b.ctx)
+			err = c.runWatching(ctx, fn, end, at, b.ctx)
 		} else {
-			err = c.run(ctx, fn, end, &w.place.look)
+			err = c.run(ctx, fn, end, at)
 		}
 		w.inFunc = false
 		if err != nil {
 			w.failed(b, c, err, false)
-			c.ran++
 		}
 	}
 }
 
-// run runs jobs of c until the end, or look is set, or one has an error, which it returns
-// with ran still at that job. Of jobs that do next to nothing this loop is what they cost: a
-// condition more is a tenth.
-func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, look *atomic.Bool) error {
+// run runs the jobs of c before the end, from where at is on, until at.look is set, or one
+// has an error, which it returns with at.ran still at that job.
+//
+// Of jobs that do next to nothing this loop is what they cost. So it has no condition and no
+// variable too many: each is loaded anew after each call, and a tenth. The max tells the
+// compiler that no index is negative, so that it checks none.
+func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progress) error {
 	jobs := c.jobs[:end]
 	values := c.values[:len(jobs)]
-	for i := c.ran; i < len(jobs) && !look.Load(); i++ {
+	for i := max(0, at.ran); i < len(jobs) && !at.look.Load(); i++ {
 		value, err := fn(ctx, jobs[i])
 		values[i] = value
 		if err != nil {
 			return err
 		}
-		c.ran = i + 1
+		at.ran = i + 1
 	}
 	return nil
 }
 
 // runWatching is run where the caller's context may end without a word to the workers. As
 // in loop, only a look at it before each start keeps the next job from starting after that.
-func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, look *atomic.Bool, caller context.Context) error {
+func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, at *progress, caller context.Context) error {
 	jobs := c.jobs[:end]
 	values := c.values[:len(jobs)]
-	for i := c.ran; i < len(jobs) && !look.Load() && caller.Err() == nil; i++ {
+	for i := max(0, at.ran); i < len(jobs) && !at.look.Load() && caller.Err() == nil; i++ {
 		value, err := fn(ctx, jobs[i])
 		values[i] = value
 		if err != nil {
 			return err
 		}
-		c.ran = i + 1
+		at.ran = i + 1
 	}
 	return nil
 }
@@ -172,10 +175,12 @@ func (w *worker[T, R]) mayGoOn(b *bulk[T, R], c *chunk[T, R]) bool {
 	return !b.ended()
 }
 
-// failed notes the error of the job that runs in c.
+// failed ends the job of c that runs, because of its error.
 func (w *worker[T, R]) failed(b *bulk[T, R], c *chunk[T, R], err error, panicked bool) {
-	c.fail(err, panicked)
+	i := w.place.ran
+	w.place.ran++
+	c.fail(i, err, panicked)
 	if b.failFast {
-		b.fail(c.first+c.ran, err)
+		b.fail(c.first+i, err)
 	}
 }

@@ -28,12 +28,21 @@ type place struct {
 	word atomic.Uint64
 	// failed and panicked count outcomes for Stats.
 	failed, panicked atomic.Uint64
-	// look makes the worker look around before the next job of a chunk.
-	look atomic.Bool
-	_    cacheLine
+	progress
+	_ cacheLine
 
 	mu   sync.Mutex
 	back chan struct{} // closed when the lent place comes back; guarded by mu
+}
+
+// progress is all that the loop over a chunk touches beside the jobs: it is what they cost
+// when they do next to nothing.
+type progress struct {
+	// look makes the worker look around before the next job.
+	look atomic.Bool
+	// ran is how many jobs have run, and the index of the one that runs. Only the worker
+	// itself touches it.
+	ran int
 }
 
 const (

@@ -275,7 +275,6 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 	}
 	if c := w.chunk; c != nil {
 		w.failed(w.bulk, c, err, caught != nil)
-		c.ran++
 		return
 	}
 	var none R
