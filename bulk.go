@@ -126,7 +126,7 @@ func (p *Pool[T, R]) mapAll(ctx context.Context, op string, jobs []T) ([]R, erro
 
 // run runs all jobs of s, and returns why not.
 func (b *bulk[T, R]) run(s source[T, R]) error {
-	b.source = s
+	b.source, b.alone = s, b.pool.oneCall
 	b.dispatch()
 	b.forget()
 	return b.err

@@ -216,3 +216,57 @@ func TestStress_AStreamInAJobOnOneWorker(t *testing.T) {
 		}
 	}
 }
+
+// Who finds nothing to do takes from the others what has yet to begin of their chunks.
+func TestG08_AnIdleWorkerTakesFromTheOthers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const short, long = 1023, 400
+		begin := time.Now()
+		_, err := workerpool.Map(t.Context(), upTo(short+long), func(_ context.Context, n int) (int, error) {
+			if n >= short {
+				time.Sleep(time.Second)
+			}
+			return n, nil
+		}, workerpool.WithWorkers(4))
+		assert.NoError(t, err)
+		assert.Less(t, time.Since(begin), (long/4+3)*time.Second)
+	})
+}
+
+// Nor does it wait when there seemed to be too little to do for one more worker: that may be
+// so when the first one is through with many short jobs before there is a ticket for another.
+func TestG08_ALongChunkOfFewHelpersIsShared(t *testing.T) {
+	for range 500 {
+		bubble(t, func(t *testing.T) {
+			const short, long = 255, 128
+			begin := time.Now()
+			_, err := workerpool.Map(t.Context(), upTo(short+long), func(_ context.Context, n int) (int, error) {
+				if n >= short {
+					time.Sleep(time.Second)
+				}
+				return n, nil
+			}, workerpool.WithWorkers(16))
+			assert.NoError(t, err)
+			assert.Less(t, time.Since(begin), (long/16+3)*time.Second)
+		})
+	}
+}
+
+// Towards the end chunks get shorter, so that all workers are through at the same time.
+func TestG08_TheLastJobSharesNoChunk(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const jobs = 10_000
+		var chunks [jobs]context.Context // jobs of a chunk have one for all
+		_, err := workerpool.Map(t.Context(), upTo(jobs), func(ctx context.Context, n int) (int, error) {
+			chunks[n] = ctx
+			return n, nil
+		}, workerpool.WithWorkers(2))
+		assert.NoError(t, err)
+		assert.NotSame(t, chunks[jobs-2], chunks[jobs-1])
+		distinct := make(map[context.Context]bool)
+		for _, ctx := range chunks {
+			distinct[ctx] = true
+		}
+		assert.Less(t, len(distinct), jobs/50)
+	})
+}

@@ -24,7 +24,7 @@ const (
 	// taking of it, so that this costs next to nothing, and short for those who wait.
 	chunkTime = 20 * time.Microsecond
 	// chunkMost is how many jobs a chunk has at most.
-	chunkMost = 1 << 13
+	chunkMost = 1 << 14
 	// watchTime is how often the dispatcher looks for chunks that take too long.
 	watchTime = 5 * chunkTime
 )
@@ -61,6 +61,7 @@ type bulk[T, R any] struct {
 	cancel   context.CancelCauseFunc
 	ends     bool // ctx may end by itself
 	failFast bool // the first error ends the call
+	alone    bool // nobody else has jobs for the workers, and no result is seen before the last
 	longest  int  // how many jobs a chunk may have
 	ticket   call[T, R]
 	wake     chan struct{} // the dispatcher looks around when something comes on it
@@ -170,8 +171,10 @@ func (d *dispatcher[T, R]) plan() bool {
 		d.ticket = true
 		d.helpers++
 	}
-	if d.watched && d.tick == nil {
-		d.arm()
+	if d.tick == nil {
+		if d.watched = d.mustWatch(); d.watched {
+			d.arm()
+		}
 	}
 	return true
 }
@@ -273,21 +276,34 @@ func (b *bulk[T, R]) watch() {
 	defer b.mu.Unlock()
 	now := time.Now()
 	for _, c := range b.running {
-		if !c.late && now.Sub(c.began) >= 2*chunkTime {
-			b.countChunk(c, -1)
-			c.late = true
-			b.countChunk(c, 1)
-			c.place.look.Store(true)
-			b.length = 1
+		if now.Sub(c.began) >= 2*chunkTime {
+			b.cutShort(c)
 		}
 	}
 	b.watched = b.mustWatch()
 }
 
+// cutShort leaves to others what has yet to begin of a chunk that runs.
+func (b *bulk[T, R]) cutShort(c *chunk[T, R]) {
+	if c.late {
+		return
+	}
+	b.countChunk(c, -1)
+	c.late = true
+	b.countChunk(c, 1)
+	c.place.look.Store(true)
+	b.length = 1
+}
+
 // mustWatch reports whether one of the chunks that run may take longer than wants counts
-// on, or than the jobs behind it in the chunk should wait.
+// on, or than the jobs behind it in the chunk should wait. Where each worker helps already,
+// whoever is through will take from the others: that is in time if nobody else waits.
 func (b *bulk[T, R]) mustWatch() bool {
-	return b.long > 0 || b.length > 1 && len(b.running) > b.late
+	if b.over || b.alone && b.helpers >= b.pool.places() {
+		return false
+	}
+	n, more := b.ready()
+	return b.long > 0 || (n > 0 || more) && b.length > 1 && len(b.running) > b.late
 }
 
 // countChunk counts a chunk that runs, or, with n = -1, one that does not any more.

@@ -27,6 +27,7 @@ type Pool[T, R any] struct {
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
 	cancelCtx  context.CancelCauseFunc
+	oneCall    bool        // made for one bulk call
 	bound      bool        // to a context that may end: always look at ctx
 	stopSweep  func() bool // reports whether sweep will not start any more
 
@@ -95,7 +96,7 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 
 // newPool makes a pool for op, unless that has errs already.
 func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool[T, R], error) {
-	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, size: c.workers}
+	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, size: c.workers, oneCall: c.oneCall}
 	if fn == nil {
 		errs = append(errs, newError(c.name, nil, "%s: Func must not be nil", op))
 	}

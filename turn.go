@@ -79,14 +79,26 @@ func (b *bulk[T, R]) take(w *worker[T, R], now time.Time) *chunk[T, R] {
 	if b.over || b.err != nil || b.ended() || b.leaves(w, now) {
 		return nil
 	}
-	c := b.cut()
+	c := b.cut(b.part())
 	if c == nil {
+		b.share()
 		return nil
 	}
 	c.began, c.place, c.at = now, &w.place, len(b.running)
 	b.running = append(b.running, c)
 	b.countChunk(c, 1)
 	return c
+}
+
+// share is for a worker that finds nothing to do: where no more will come, what has yet to
+// begin of the chunks that run is for all.
+func (b *bulk[T, R]) share() {
+	if _, more := b.ready(); more || b.long == 0 {
+		return
+	}
+	for _, c := range b.running {
+		b.cutShort(c)
+	}
 }
 
 // leaves reports whether w has to leave the call though there may be more to do.
@@ -104,11 +116,23 @@ func (p *Pool[T, R]) othersWait(own int) bool {
 	return len(p.jobs)+int(p.waiting.Load()+p.tickets.Load()) > own
 }
 
-// cut returns the next jobs, first those that were cut off, or nil if there are none.
-func (b *bulk[T, R]) cut() *chunk[T, R] {
+// part is how many jobs the next chunk has at most. When no more will come it is a part of
+// what there is, so that all are through at about the same time: guided self-scheduling, of
+// Polychronopoulos and Kuck (1987).
+func (b *bulk[T, R]) part() int {
+	n, more := b.ready()
+	if more {
+		return b.length
+	}
+	return max(1, min(b.length, n/(2*b.inside)))
+}
+
+// cut returns the next jobs, first those that were cut off, at most so many, or nil if
+// there are none.
+func (b *bulk[T, R]) cut(most int) *chunk[T, R] {
 	if len(b.rests) == 0 {
 		n, _ := b.source.ready()
-		if n = min(n, b.length); n == 0 {
+		if n = min(n, most); n == 0 {
 			return nil
 		}
 		b.pool.taken.Add(uint64(n))
@@ -121,8 +145,8 @@ func (b *bulk[T, R]) cut() *chunk[T, R] {
 		}
 	}
 	c := b.rests[first]
-	if len(c.jobs) > b.length {
-		b.rests[first] = c.split(b.length)
+	if len(c.jobs) > most {
+		b.rests[first] = c.split(most)
 	} else {
 		b.rests = slices.Delete(b.rests, first, first+1)
 	}
@@ -179,8 +203,7 @@ func (b *bulk[T, R]) couldLend() bool {
 
 // leaveOut gives up the jobs that will not run. It is called with mu held.
 func (b *bulk[T, R]) leaveOut() {
-	b.length = math.MaxInt
-	for c := b.cut(); c != nil; c = b.cut() {
+	for c := b.cut(math.MaxInt); c != nil; c = b.cut(math.MaxInt) {
 		b.pool.notRun.Add(uint64(len(c.jobs)))
 		c.done = true
 		b.source.leaveOut(c)

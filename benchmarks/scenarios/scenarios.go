@@ -102,7 +102,7 @@ func Table() []Scenario {
 		{
 			Name: "Slice", Title: "A slice of 1,000,000 jobs that do nothing",
 			About: "Only calls that take a slice. `run-N` is how many jobs a worker claims at once.",
-			Kind:  Slice, Work: Noop, Workers: 4, Jobs: 1_000_000, Times: 4, Quick: 5000,
+			Kind:  Slice, Work: Noop, Workers: 4, Jobs: 1_000_000, Times: 32, Quick: 5000,
 		},
 		{
 			Name: "Slice1us", Title: "A slice of jobs that compute for 1 µs", Kind: Slice, Work: CPU1us, Workers: 4, Jobs: 50_000, Quick: 500,
