@@ -131,18 +131,22 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 // has an error, which it returns with at.ran still at that job.
 //
 // Of jobs that do next to nothing this loop is what they cost. So it has no condition and no
-// variable too many: each is loaded anew after each call, and a tenth. The max tells the
-// compiler that no index is negative, so that it checks none.
+// variable too many: all are loaded anew after each call. Written this way, with the value
+// of a job that failed apart, the compiler checks no index and loads the least.
 func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progress) error {
-	jobs := c.jobs[:end]
-	values := c.values[:len(jobs)]
-	for i := max(0, at.ran); i < len(jobs) && !at.look.Load(); i++ {
-		value, err := fn(ctx, jobs[i])
-		values[i] = value
+	jobs := c.jobs[at.ran:end]
+	values := c.values[at.ran:][:len(jobs)]
+	for i, job := range jobs {
+		if at.look.Load() {
+			break
+		}
+		value, err := fn(ctx, job)
 		if err != nil {
+			values[i] = value
 			return err
 		}
-		at.ran = i + 1
+		values[i] = value
+		at.ran++
 	}
 	return nil
 }
@@ -150,15 +154,19 @@ func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progr
 // runWatching is run where the caller's context may end without a word to the workers. As
 // in loop, only a look at it before each start keeps the next job from starting after that.
 func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, at *progress, caller context.Context) error {
-	jobs := c.jobs[:end]
-	values := c.values[:len(jobs)]
-	for i := max(0, at.ran); i < len(jobs) && !at.look.Load() && caller.Err() == nil; i++ {
+	jobs := c.jobs[at.ran:end]
+	values := c.values[at.ran:][:len(jobs)]
+	for i := range jobs {
+		if caller.Err() != nil || at.look.Load() {
+			break
+		}
 		value, err := fn(ctx, jobs[i])
-		values[i] = value
 		if err != nil {
+			values[i] = value
 			return err
 		}
-		at.ran = i + 1
+		values[i] = value
+		at.ran++
 	}
 	return nil
 }

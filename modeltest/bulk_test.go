@@ -7,6 +7,7 @@ import (
 	"iter"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -21,21 +22,24 @@ type bulk struct {
 	// What the model knows, guarded by the world's mutex.
 	taken   int // jobs that the input has yielded
 	over    bool
-	feeding bool // the input has begun, and not ended
-	blocked int  // how many of input and body wait at a gate
-	left    bool // the body has left the range
-	next    int  // the index of the job whose result is due
+	feeding bool          // the input has begun, and not ended
+	blocked int           // how many of input and body wait at a gate
+	left    bool          // the body has left the range
+	next    int           // the index of the job whose result is due
+	news    chan struct{} // tells an input that follows that there is a result
 }
 
 // inputOp is what the input of a stream does beside yielding its jobs.
 type inputOp int
 
 const (
-	inputPlain  inputOp = iota
-	inputGate           // waits at a gate in the middle
-	inputPanic          // panics at the end
-	inputGoexit         // exits at the end
-	inputDeaf           // goes on when it was told to stop
+	inputPlain   inputOp = iota
+	inputGate            // waits at a gate in the middle
+	inputPanic           // panics at the end
+	inputGoexit          // exits at the end
+	inputDeaf            // goes on when it was told to stop
+	inputPauses          // sleeps before each job
+	inputFollows         // waits for the result of each job before it yields the next
 	inputs
 )
 
@@ -51,7 +55,7 @@ const (
 )
 
 var (
-	inputNames = [...]string{"", ", input waits at a gate", ", input panics", ", input exits", ", input is deaf"}
+	inputNames = [...]string{"", ", input waits at a gate", ", input panics", ", input exits", ", input is deaf", ", input pauses", ", input follows its results"}
 	bodyNames  = [...]string{"", ", body waits at a gate", ", body panics", ", body exits"}
 )
 
@@ -254,6 +258,10 @@ func (w *world) receiveOfStream(p *pending, r workerpool.Result[*job, int]) {
 		w.must(b.next < len(b.jobs) && r.Job == b.jobs[b.next], "result %d of a stream is of another job", b.next)
 	}
 	b.next++
+	select {
+	case b.news <- struct{}{}:
+	default:
+	}
 	w.must(b.next <= b.taken, "a stream has more results than jobs")
 	r.Job.accepted = true
 	w.judgeResult(r)
@@ -267,9 +275,7 @@ func (w *world) input(p *pending) iter.Seq[*job] {
 		w.feeds(p, true)
 		defer w.feeds(p, false)
 		for i, j := range b.jobs {
-			if b.input == inputGate && i == len(b.jobs)/2 {
-				w.block(p)
-			}
+			w.beforeYield(p, i)
 			if w.mu.Lock(); !told {
 				b.taken = i + 1
 			}
@@ -285,6 +291,43 @@ func (w *world) input(p *pending) iter.Seq[*job] {
 			runtime.Goexit()
 		}
 	}
+}
+
+// beforeYield is what an input does before it yields its i-th job.
+func (w *world) beforeYield(p *pending, i int) {
+	b := p.bulk
+	switch {
+	case b.input == inputGate && i == len(b.jobs)/2:
+		w.block(p)
+	case b.input == inputPauses:
+		w.mu.Lock()
+		b.blocked++
+		w.mu.Unlock()
+		time.Sleep(w.unit / 10)
+		w.mu.Lock()
+		b.blocked--
+		w.mu.Unlock()
+	case b.input == inputFollows:
+		for !w.hasFollowed(p) {
+			select {
+			case <-b.news:
+			case <-time.After(w.unit): // nobody tells it of an end
+			}
+		}
+	}
+}
+
+// hasFollowed reports whether an input that follows has seen all results that it waits for,
+// or there won't be any.
+func (w *world) hasFollowed(p *pending) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return p.bulk.next >= p.bulk.taken || w.mayEnd(p)
+}
+
+// mayEnd reports whether a stream may end before its input does.
+func (w *world) mayEnd(p *pending) bool {
+	return p.bulk.left || p.ctx.Err() != nil || w.cancelled || w.doomed
 }
 
 var errInput = errors.New("the input panics")
@@ -358,7 +401,7 @@ func (w *world) checkBulk(p *pending, s workerpool.Stats) {
 	if j := w.readyJob(p); j != nil {
 		w.must(s.Busy >= s.Workers, "job%d of %s could begin, and a worker waits: %+v", j.id, callNames[p.op], s)
 	}
-	if p.bulk.blocked > 0 {
+	if p.bulk.blocked > 0 || p.bulk.input == inputFollows && w.mayEnd(p) {
 		return
 	}
 	for _, j := range p.bulk.jobs {

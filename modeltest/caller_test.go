@@ -62,7 +62,7 @@ func (w *world) enterBulk(ctx context.Context, op callOp, b *bulk, inside *job, 
 	p := w.enter(ctx, op, nil, inside, patience)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p.bulk = b
+	p.bulk, b.news = b, make(chan struct{}, 1)
 	for _, j := range b.jobs {
 		j.call, j.parent, j.done = p, inside, make(chan struct{})
 	}
