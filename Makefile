@@ -6,7 +6,7 @@ export GOWORK=off
 
 COUNT = 100
 BENCH_COUNT = 31
-BENCH_ROUNDS = 21
+BENCH_ROUNDS = 31
 FUZZTIME = 1m
 MODEL_CHECKS = 50000
 MIN_COVERAGE = 95
@@ -66,7 +66,7 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 	echo "statement coverage: $$total%, required: $(MIN_COVERAGE)%"; \
 	awk -v t="$$total" -v m=$(MIN_COVERAGE) 'BEGIN { exit !(t != "" && t + 0 >= m + 0) }'
 
-bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 15 minutes
+bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 20 minutes
 	BASE=$(BENCH_BASE) scripts/benchmarks.sh -rounds $(BENCH_ROUNDS)
 	$(MAKE) bench-report
 

@@ -62,7 +62,7 @@ func Table() []Scenario {
 			Name: "Noop", Title: "Jobs that do nothing, 4 workers",
 			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob +
 				inChunks + ", which of the others only batches does; `Submit` sends each job by itself.",
-			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
+			Kind: Results, Work: Noop, Workers: 4, Jobs: 400_000, Quick: 500,
 		},
 		{
 			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500,
