@@ -36,7 +36,7 @@ type Scenario struct {
 	Workers int
 	Procs   int // GOMAXPROCS; as it is, if zero
 	Jobs    int // of a measurement; of a burst
-	Times   int // bursts, or calls with one slice; once, if zero
+	Times   int // bursts, calls with one slice, or runs of a new pool; once, if zero
 	Quick   int // jobs of a quick run
 	Rate    int // arrivals a second, of a load
 
@@ -62,7 +62,7 @@ func Table() []Scenario {
 			Name: "Noop", Title: "Jobs that do nothing, 4 workers",
 			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob +
 				inChunks + ", which of the others only batches does; `Submit` sends each job by itself.",
-			Kind: Results, Work: Noop, Workers: 4, Jobs: 400_000, Quick: 500,
+			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Times: 16, Quick: 500,
 		},
 		{
 			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500,
