@@ -40,13 +40,16 @@ type Scenario struct {
 	Quick   int // jobs of a quick run
 	Rate    int // arrivals a second, of a load
 
-	Rounds int // it is measured in no more rounds than this, as it takes long; in all, if zero
+	Rounds int // it is measured in no more rounds than this; in all, if zero
 
 	Skip map[string]string // contenders for whom it makes no sense, and why not
 }
 
 // buffer is the same in all scenarios.
 const buffer = 128
+
+// noBar is how many rounds are enough for a scenario that no bar is about.
+const noBar = 21
 
 // noWorkers skips a contender for whom waiting adds up.
 func noWorkers(d time.Duration) map[string]string {
@@ -65,21 +68,21 @@ func Table() []Scenario {
 			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Times: 16, Quick: 500,
 		},
 		{
-			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500,
+			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500, Rounds: noBar,
 		},
 		{
-			Name: "Noop", Title: "Jobs that do nothing, 64 workers", Kind: Results, Work: Noop, Workers: 64, Jobs: 100_000, Quick: 500,
+			Name: "Noop", Title: "Jobs that do nothing, 64 workers", Kind: Results, Work: Noop, Workers: 64, Jobs: 100_000, Quick: 500, Rounds: noBar,
 		},
 		{
-			Name: "Noop", Title: "Jobs that do nothing, 1,000 workers", Kind: Results, Work: Noop, Workers: 1000, Jobs: 100_000, Quick: 2000,
+			Name: "Noop", Title: "Jobs that do nothing, 1,000 workers", Kind: Results, Work: Noop, Workers: 1000, Jobs: 100_000, Quick: 2000, Rounds: noBar,
 		},
 		{
-			Name: "Cpu1us", Title: "Jobs that compute for 1 µs", Kind: Results, Work: CPU1us, Workers: 4, Jobs: 50_000, Quick: 500,
+			Name: "Cpu1us", Title: "Jobs that compute for 1 µs", Kind: Results, Work: CPU1us, Workers: 4, Jobs: 50_000, Quick: 500, Rounds: noBar,
 		},
 		{
 			Name: "Cpu100us", Title: "Jobs that compute for 100 µs",
 			About: "Jobs of this size hide what a pool costs.",
-			Kind:  Results, Work: CPU100us, Workers: 4, Jobs: 1000, Quick: 50,
+			Kind:  Results, Work: CPU100us, Workers: 4, Jobs: 1000, Quick: 50, Rounds: noBar,
 		},
 		{
 			Name: "Sleep10ms", Title: "10,000 jobs that wait for 10 ms, 1,000 workers",
@@ -88,7 +91,7 @@ func Table() []Scenario {
 		},
 		{
 			Name: "Mixed", Title: "One job in a hundred waits for 1 ms, the others do nothing",
-			Kind: Results, Work: Mixed, Workers: 4, Jobs: 20_000, Quick: 500,
+			Kind: Results, Work: Mixed, Workers: 4, Jobs: 20_000, Quick: 500, Rounds: noBar,
 		},
 		{
 			Name: "Ordered", Title: "Results in the order of the jobs",
@@ -97,7 +100,7 @@ func Table() []Scenario {
 			Kind: Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Quick: 1000,
 		},
 		{
-			Name: "Discard", Title: "Jobs whose results nobody wants", Kind: Discard, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500,
+			Name: "Discard", Title: "Jobs whose results nobody wants", Kind: Discard, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500, Rounds: noBar,
 		},
 		{
 			Name: "Slice", Title: "A slice of 1,000,000 jobs that do nothing",
@@ -105,23 +108,23 @@ func Table() []Scenario {
 			Kind:  Slice, Work: Noop, Workers: 4, Jobs: 1_000_000, Times: 32, Quick: 5000,
 		},
 		{
-			Name: "Slice1us", Title: "A slice of jobs that compute for 1 µs", Kind: Slice, Work: CPU1us, Workers: 4, Jobs: 50_000, Quick: 500,
+			Name: "Slice1us", Title: "A slice of jobs that compute for 1 µs", Kind: Slice, Work: CPU1us, Workers: 4, Jobs: 50_000, Times: 3, Quick: 500,
 		},
 		{
 			Name: "Bursts", Title: "Bursts of 100 jobs",
 			About: "100 jobs that do nothing come at once; the next 100 when all are done.",
-			Kind:  Bursts, Work: Noop, Workers: 4, Jobs: 100, Times: 300, Quick: 100,
+			Kind:  Bursts, Work: Noop, Workers: 4, Jobs: 100, Times: 300, Quick: 100, Rounds: noBar,
 		},
 		{
 			Name: "Callers", Title: "Eight callers who wait, each for its own result",
 			About: "As the handlers of a server do. The jobs do nothing.",
-			Kind:  Callers, Work: Noop, Workers: 4, Jobs: 30_000, Quick: 500,
+			Kind:  Callers, Work: Noop, Workers: 4, Jobs: 30_000, Quick: 500, Rounds: noBar,
 		},
 	}
 	for _, procs := range []int{1, 2, 4} {
 		table = append(table, Scenario{
 			Name: "Scaling", Title: fmt.Sprintf("Jobs that do nothing, GOMAXPROCS=%d", procs),
-			Kind: Results, Work: Noop, Workers: 4, Procs: procs, Jobs: 100_000, Quick: 200,
+			Kind: Results, Work: Noop, Workers: 4, Procs: procs, Jobs: 100_000, Quick: 200, Rounds: noBar,
 		})
 	}
 	return append(append(table, loads()...), heaps()...)
