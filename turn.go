@@ -124,7 +124,7 @@ func (b *bulk[T, R]) part() int {
 	if more {
 		return b.length
 	}
-	return max(1, min(b.length, n/(2*b.inside)))
+	return max(1, min(b.length, n/(b.inside+1)))
 }
 
 // cut returns the next jobs, first those that were cut off, at most so many, or nil if
