@@ -217,19 +217,23 @@ func TestStress_AStreamInAJobOnOneWorker(t *testing.T) {
 	}
 }
 
+// mapTakes returns what Map takes for jobs of no time, and after them jobs of a second.
+func mapTakes(t *testing.T, short, long, workers int) time.Duration {
+	begin := time.Now()
+	_, err := workerpool.Map(t.Context(), upTo(short+long), func(_ context.Context, n int) (int, error) {
+		if n >= short {
+			time.Sleep(time.Second)
+		}
+		return n, nil
+	}, workerpool.WithWorkers(workers))
+	assert.NoError(t, err)
+	return time.Since(begin)
+}
+
 // Who finds nothing to do takes from the others what has yet to begin of their chunks.
 func TestG08_AnIdleWorkerTakesFromTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const short, long = 1023, 400
-		begin := time.Now()
-		_, err := workerpool.Map(t.Context(), upTo(short+long), func(_ context.Context, n int) (int, error) {
-			if n >= short {
-				time.Sleep(time.Second)
-			}
-			return n, nil
-		}, workerpool.WithWorkers(4))
-		assert.NoError(t, err)
-		assert.Less(t, time.Since(begin), (long/4+3)*time.Second)
+		assert.Less(t, mapTakes(t, 1023, 400, 4), (400/4+3)*time.Second)
 	})
 }
 
@@ -238,16 +242,7 @@ func TestG08_AnIdleWorkerTakesFromTheOthers(t *testing.T) {
 func TestG08_ALongChunkOfFewHelpersIsShared(t *testing.T) {
 	for range 500 {
 		bubble(t, func(t *testing.T) {
-			const short, long = 255, 128
-			begin := time.Now()
-			_, err := workerpool.Map(t.Context(), upTo(short+long), func(_ context.Context, n int) (int, error) {
-				if n >= short {
-					time.Sleep(time.Second)
-				}
-				return n, nil
-			}, workerpool.WithWorkers(16))
-			assert.NoError(t, err)
-			assert.Less(t, time.Since(begin), (long/16+3)*time.Second)
+			assert.Less(t, mapTakes(t, 255, 128, 16), (128/16+3)*time.Second)
 		})
 	}
 }

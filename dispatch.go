@@ -280,7 +280,6 @@ func (b *bulk[T, R]) watch() {
 			b.cutShort(c)
 		}
 	}
-	b.watched = b.mustWatch()
 }
 
 // cutShort leaves to others what has yet to begin of a chunk that runs.

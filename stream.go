@@ -21,9 +21,10 @@ import (
 //
 // Nothing happens before the range begins. Then the input is read ahead, whether or not
 // workers are free, by as much as a window of 16 x (Workers + Buffer) jobs before the
-// results that the range has had, with the Workers that there are when it begins: by 2,112 with 4 workers and the default buffer, by 64 with
-// WithBuffer(0). So a stream may be endless, and takes memory for a window of jobs and
-// values. It goes on after the errors of jobs, which are in their results.
+// results that the range has had, with the Workers that there are when it begins: by 2,112
+// with 4 workers and the default buffer, by 64 with WithBuffer(0). So a stream may be
+// endless, and takes memory for a window of jobs and values. It goes on after the errors of
+// jobs, which are in their results.
 //
 // The range ends when the input has, and every job taken from it has had its result; or
 // after a break, whenever it likes. It ends early too when ctx or the pool's context ends:

@@ -23,7 +23,7 @@ type bulk struct {
 	taken   int // jobs that the input has yielded
 	over    bool
 	feeding bool          // the input has begun, and not ended
-	blocked int           // how many of input and body wait at a gate
+	blocked int           // how many of input and body wait at a gate, or pause
 	left    bool          // the body has left the range
 	next    int           // the index of the job whose result is due
 	news    chan struct{} // tells an input that follows that there is a result
@@ -300,13 +300,7 @@ func (w *world) beforeYield(p *pending, i int) {
 	case b.input == inputGate && i == len(b.jobs)/2:
 		w.block(p)
 	case b.input == inputPauses:
-		w.mu.Lock()
-		b.blocked++
-		w.mu.Unlock()
-		time.Sleep(w.unit / 10)
-		w.mu.Lock()
-		b.blocked--
-		w.mu.Unlock()
+		w.blocked(p, func() { time.Sleep(w.unit / 10) })
 	case b.input == inputFollows:
 		for !w.hasFollowed(p) {
 			select {
@@ -340,10 +334,15 @@ func (w *world) feeds(p *pending, on bool) {
 
 // block waits at a gate.
 func (w *world) block(p *pending) {
+	w.blocked(p, func() { w.gate(nil) })
+}
+
+// blocked waits for something that the pool has nothing to do with.
+func (w *world) blocked(p *pending, wait func()) {
 	w.mu.Lock()
 	p.bulk.blocked++
 	w.mu.Unlock()
-	w.gate(nil)
+	wait()
 	w.mu.Lock()
 	p.bulk.blocked--
 	w.mu.Unlock()
