@@ -192,6 +192,45 @@ func TestG08_EveryLongChunkIsWatched(t *testing.T) {
 	})
 }
 
+// So it is when no more will come, and the first look at it was too early.
+func TestG08_AChunkIsWatchedAfterTheInputHasEnded(t *testing.T) {
+	const quick, sleeps = 3000, 2000 // the first comes late enough to be in a chunk of several
+	bubble(t, func(t *testing.T) {
+		var begin time.Time // of the long jobs
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			switch {
+			case n >= quick:
+				time.Sleep(time.Millisecond)
+			case n == sleeps: // the timer is set while it does
+				time.Sleep(5 * time.Microsecond)
+			case n < 2: // while both workers do, the quick jobs come
+				time.Sleep(10 * time.Microsecond)
+			}
+			return n, nil
+		}, sized(2, 256)...)
+		defer p.Stop()
+		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
+			for n := range quick {
+				yield(n)
+			}
+			time.Sleep(85 * time.Microsecond)
+			for range 2 { // while they run, the long jobs come
+				assert.NoError(t, p.TrySubmit(0))
+			}
+			time.Sleep(time.Microsecond)
+			begin = time.Now()
+			for n := range 64 {
+				yield(quick + n)
+			}
+			time.Sleep(10 * time.Microsecond) // one worker has all of them
+		})
+		for range results { // in order, and in full: G1 tests that
+		}
+		assert.NoError(t, errf())
+		assert.Less(t, time.Since(begin), 40*time.Millisecond, "64 ms of work for 2 workers")
+	})
+}
+
 // On real threads nobody misses the moment when the place has to be lent again.
 func TestStress_AStreamInAJobOnOneWorker(t *testing.T) {
 	for range rounds(t, 500) {

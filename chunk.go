@@ -131,34 +131,17 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 // has an error, which it returns with at.ran still at that job.
 //
 // Of jobs that do next to nothing this loop is what they cost. So it has no condition and no
-// variable too many: all are loaded anew after each call. Written this way, with the value
-// of a job that failed apart, the compiler checks no index and loads the least.
+// variable too many: all are loaded anew after each call. Written this way, with an index
+// that is stored and never read back, and the value of a job that failed apart, the compiler
+// checks no bounds and loads the least.
 func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progress) error {
-	jobs := c.jobs[at.ran:end]
-	values := c.values[at.ran:][:len(jobs)]
-	for i, job := range jobs {
+	jobs := c.jobs[:end]
+	values := c.values[:len(jobs)]
+	i := uint(at.ran)
+	for ; i < uint(len(jobs)); i++ {
+		at.ran = int(i)
 		if at.look.Load() {
-			break
-		}
-		value, err := fn(ctx, job)
-		if err != nil {
-			values[i] = value
-			return err
-		}
-		values[i] = value
-		at.ran++
-	}
-	return nil
-}
-
-// runWatching is run where the caller's context may end without a word to the workers. As
-// in loop, only a look at it before each start keeps the next job from starting after that.
-func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, at *progress, caller context.Context) error {
-	jobs := c.jobs[at.ran:end]
-	values := c.values[at.ran:][:len(jobs)]
-	for i := range jobs {
-		if caller.Err() != nil || at.look.Load() {
-			break
+			return nil
 		}
 		value, err := fn(ctx, jobs[i])
 		if err != nil {
@@ -166,8 +149,30 @@ func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, a
 			return err
 		}
 		values[i] = value
-		at.ran++
 	}
+	at.ran = int(i)
+	return nil
+}
+
+// runWatching is run where the caller's context may end without a word to the workers. As
+// in loop, only a look at it before each start keeps the next job from starting after that.
+func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, at *progress, caller context.Context) error {
+	jobs := c.jobs[:end]
+	values := c.values[:len(jobs)]
+	i := uint(at.ran)
+	for ; i < uint(len(jobs)); i++ {
+		at.ran = int(i)
+		if caller.Err() != nil || at.look.Load() {
+			return nil
+		}
+		value, err := fn(ctx, jobs[i])
+		if err != nil {
+			values[i] = value
+			return err
+		}
+		values[i] = value
+	}
+	at.ran = int(i)
 	return nil
 }
 
