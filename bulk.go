@@ -98,6 +98,7 @@ func newOwn[T, R any](ctx context.Context, op string, jobs int, fn Func[T, R], o
 		errs = append(errs, newError(c.name, nil, "%s: context must not be nil", op))
 	}
 	errs = append(errs, c.check(!c.hasContext, "WithContext: not an option of %s, which has a context", op))
+	errs = append(errs, c.check(!c.noResults, "WithoutResults: not an option of %s, which gives the results", op))
 	if c.oneCall = true; c.validate() == nil {
 		c.workers = min(c.workers, max(1, jobs))
 	}

@@ -3,11 +3,15 @@ package workerpool
 import (
 	"context"
 	"log/slog"
+	"runtime/trace"
 	"sync/atomic"
 )
 
 // call is a Do that waits for the result of its one job. The job runs under the
 // context of its caller and may be taken back by him until it begins.
+//
+// A job of Submit is one too if the pool is observed, or a trace is being taken: its result
+// goes to Results then, and of what follows it has ctx, job, record and task.
 type call[T, R any] struct {
 	ctx    context.Context // for the job: ends with its caller's
 	cancel context.CancelCauseFunc
@@ -16,7 +20,10 @@ type call[T, R any] struct {
 	result Result[T, R]  // from when done is closed until it is taken
 	done   chan struct{} // closed when the job is finished
 
-	bulk *bulk[T, R] // it is a ticket of this one
+	forResults bool
+	record     *record     // nil if nobody observes the pool
+	task       *trace.Task // nil if no trace is being taken
+	bulk       *bulk[T, R] // it is a ticket of this one
 }
 
 // The states of a call. Exactly one side wins each step: the pool begins or refuses
@@ -29,36 +36,63 @@ const (
 	callLeft
 )
 
-func (p *Pool[T, R]) newCall(ctx context.Context, job T) *call[T, R] {
-	c := &call[T, R]{job: job, done: make(chan struct{})}
-	c.ctx, c.cancel = context.WithCancelCause(ctx)
+func (p *Pool[T, R]) newCall(ctx context.Context, job T, r *record) *call[T, R] {
+	c := &call[T, R]{job: job, record: r, done: make(chan struct{})}
+	c.ctx, c.cancel = context.WithCancelCause(c.traced(p, ctx))
 	return c
+}
+
+// newSubmitted is for a job of Submit that somebody observes.
+func (p *Pool[T, R]) newSubmitted(job T, r *record) *call[T, R] {
+	c := &call[T, R]{job: job, forResults: true, record: r}
+	c.ctx = c.traced(p, p.ctx)
+	return c
+}
+
+// traced begins a task of runtime/trace for the job of c, which runs under the context that
+// it returns, if a trace is being taken.
+func (c *call[T, R]) traced(p *Pool[T, R], ctx context.Context) context.Context {
+	if trace.IsEnabled() {
+		ctx, c.task = trace.NewTask(ctx, p.taskType())
+	}
+	return ctx
+}
+
+// over is for when the job of c has an outcome, or was taken back.
+func (c *call[T, R]) over() {
+	if c.task != nil {
+		c.task.End()
+	}
 }
 
 // do is Do, and TryDo where wait is false.
 func (p *Pool[T, R]) do(ctx context.Context, op string, job T, wait bool) (R, error) {
 	var none R
 	if err := p.mayStart(ctx, op, ErrNotRun); err != nil {
+		return none, p.turnedAway(ctx, nil, job, err)
+	}
+	r, err := p.bring(ctx, op, job, wait)
+	if err != nil {
 		return none, err
 	}
 	if outer := p.jobOf(ctx); outer != nil {
 		lent, err := p.borrow(ctx, op, outer, wait)
 		if err != nil {
-			return none, err
+			return none, p.turnedAway(ctx, r, job, err)
 		}
 		if lent {
-			return p.doInside(ctx, op, outer, job)
+			return p.doInside(ctx, op, outer, p.newCall(ctx, job, r))
 		}
 	}
-	c, err := p.queueCall(ctx, op, job, wait)
+	c, err := p.queueCall(ctx, op, job, r, wait)
 	if err != nil {
-		return none, err
+		return none, p.turnedAway(ctx, r, job, err)
 	}
 	return p.await(ctx, op, ctx.Done(), c)
 }
 
 // queueCall puts a job that its caller waits for in the queue.
-func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool) (*call[T, R], error) {
+func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, r *record, wait bool) (*call[T, R], error) {
 	enter := p.enter
 	if !wait {
 		enter = p.tryEnter
@@ -66,7 +100,7 @@ func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool)
 	if err := enter(op); err != nil {
 		return nil, err
 	}
-	c := p.newCall(ctx, job)
+	c := p.newCall(ctx, job, r)
 	t := task[T, R]{call: c}
 	var err error
 	if wait {
@@ -76,6 +110,7 @@ func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool)
 	}
 	if err != nil {
 		c.cancel(nil)
+		c.over()
 		return nil, err
 	}
 	return c, nil
@@ -84,8 +119,7 @@ func (p *Pool[T, R]) queueCall(ctx context.Context, op string, job T, wait bool)
 // doInside is do for a job whose place is lent by outer. It waits for the end of
 // the job, whose context ends with ctx, and not for ctx: only then is the place
 // back.
-func (p *Pool[T, R]) doInside(ctx context.Context, op string, outer *jobContext, job T) (R, error) {
-	c := p.newCall(ctx, job)
+func (p *Pool[T, R]) doInside(ctx context.Context, op string, outer *jobContext, c *call[T, R]) (R, error) {
 	back := p.runLent(outer, task[T, R]{call: c})
 	value, err := p.await(ctx, op, nil, c)
 	<-back
@@ -104,23 +138,33 @@ func (c *call[T, R]) takeJob() T {
 }
 
 // takeBack takes back a job that has not begun, and reports whether it did.
-func (c *call[T, R]) takeBack() bool {
+func (c *call[T, R]) takeBack() (job T, ok bool) {
 	if !c.state.CompareAndSwap(callQueued, callLeft) {
-		return false
+		return job, false
 	}
-	c.takeJob()
 	c.cancel(nil)
-	return true
+	c.over()
+	return c.takeJob(), true
 }
 
 // refuse finishes a job that has not begun with err, unless its caller has taken it
 // back.
-func (c *call[T, R]) refuse(err error) {
+func (c *call[T, R]) refuse(o *observer, err error) {
 	if c.state.CompareAndSwap(callQueued, callFinished) {
-		c.result = Result[T, R]{Job: c.takeJob(), Err: err}
+		c.result = c.neverRan(o, err)
 		c.cancel(nil)
 		close(c.done)
 	}
+}
+
+// neverRan returns the result of a job that nobody will run, because of err.
+func (c *call[T, R]) neverRan(o *observer, err error) Result[T, R] {
+	job := c.takeJob()
+	if o != nil {
+		o.contained(func() { o.neverRan(c.ctx, c.record, job, err) })
+	}
+	c.over()
+	return Result[T, R]{Job: job, Err: err}
 }
 
 // leave says that the caller no longer waits for a job that has begun, and reports
@@ -153,6 +197,9 @@ func (p *Pool[T, R]) handOver(c *call[T, R], r Result[T, R]) {
 
 // logLost logs the outcome of a job that nobody is there to receive, if it is a panic.
 func (p *Pool[T, R]) logLost(err error) {
+	if p.observer != nil && p.observer.seesDone() {
+		return // it is received
+	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
 		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
 	}
@@ -174,8 +221,12 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			r := c.takeResult()
 			return r.Value, r.Err
 		case <-left:
-			if c.takeBack() {
-				return none, p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
+			if job, ok := c.takeBack(); ok {
+				err := p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
+				if o := p.observer; o != nil {
+					o.neverRan(ctx, c.record, job, err)
+				}
+				return none, err
 			}
 			if c.leave() {
 				return none, p.contextError(ctx, op+": gave up while the job was running")

@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"runtime/trace"
 	"time"
 )
 
@@ -100,7 +101,10 @@ func (w *worker[T, R]) goOn() {
 // is an atomic operation, which takes longer than some jobs do.
 func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 	p, fn := w.pool, w.pool.fn
-	if p.jobTimeout != 0 {
+	switch {
+	case trace.IsEnabled():
+		fn = p.attemptTraced
+	case p.jobTimeout != 0:
 		fn = p.attempt
 	}
 	at := &w.place.progress
@@ -115,9 +119,12 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		}
 		var err error
 		w.inFunc = true
-		if b.ends {
+		switch {
+		case w.view != nil:
+			err = w.runChunkSeen(b, c, ctx, fn, end)
+		case b.ends:
 			err = c.runWatching(ctx, fn, end, at, b.ctx)
-		} else {
+		default:
 			err = c.run(ctx, fn, end, at)
 		}
 		w.inFunc = false
@@ -174,6 +181,28 @@ func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, a
 	}
 	at.ran = int(i)
 	return nil
+}
+
+// runChunkSeen is run where the pool is observed.
+func (w *worker[T, R]) runChunkSeen(b *bulk[T, R], c *chunk[T, R], ctx context.Context, fn Func[T, R], end int) error {
+	for at := &w.place.progress; at.ran < end && b.caller.Err() == nil && !at.look.Load(); at.ran++ {
+		out := w.runSeen(ctx, c.jobs[at.ran], nil, fn)
+		c.values[at.ran] = out.value
+		if out.err != nil {
+			return out.err
+		}
+	}
+	return nil
+}
+
+// concludeInChunk ends the job of c that runs, which did not return.
+func (w *worker[T, R]) concludeInChunk(c *chunk[T, R], out outcome[R]) {
+	if out.err != nil {
+		w.failed(w.bulk, c, out.err, out.panicked)
+		return
+	}
+	c.values[w.place.ran] = out.value // the goroutine ended after that
+	w.place.ran++
 }
 
 // mayGoOn reports whether the next job of c may start here.

@@ -85,13 +85,14 @@ type bulk[T, R any] struct {
 
 // newBulk enters a bulk call in the ledger, or returns why not. Its dispatcher has to run.
 func (p *Pool[T, R]) newBulk(ctx context.Context, op string) (*bulk[T, R], error) {
+	var none T
 	if err := p.mayStart(ctx, op); err != nil {
-		return nil, err
+		return nil, p.turnedAway(ctx, nil, none, err)
 	}
 	p.bulks.Add(1) // first, so that Stats never takes the call for a job
 	if err := p.enter(op); err != nil {
 		p.bulks.Add(-1)
-		return nil, err
+		return nil, p.turnedAway(ctx, nil, none, err)
 	}
 	b := &bulk[T, R]{pool: p, op: op, caller: ctx, outer: p.jobOf(ctx), ends: ctx.Done() != nil}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)

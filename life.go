@@ -218,11 +218,15 @@ func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
 func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
 	p.notRun.Add(1)
 	p.refused.Add(1)
-	if t.call == nil {
-		return Result[T, R]{Job: t.job, Err: p.notRunError()}, true
+	switch err := p.notRunError(); {
+	case t.call == nil:
+		r = Result[T, R]{Job: t.job, Err: err}
+	case t.call.forResults:
+		r = t.call.neverRan(p.observer, err)
+	default:
+		t.call.refuse(p.observer, err)
 	}
-	t.call.refuse(p.notRunError())
-	return r, false
+	return r, t.forResults() && !p.noResults
 }
 
 // whenIdle returns a channel that is closed when no accepted job is unfinished.

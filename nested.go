@@ -234,6 +234,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 // panic or Goexit it goes on with what the chunk that it has, if it has one, holds yet.
 func (w *worker[T, R]) workLent(outer *jobContext, back chan<- struct{}, body func()) {
 	p := w.pool
+	w.settleIn()
 	defer func() {
 		if w.inFunc {
 			w.conclude(w.exitPanic)

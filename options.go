@@ -39,6 +39,9 @@ type config struct {
 	jobTimeout time.Duration
 	hasTimeout bool
 	hasContext bool
+	noResults  bool
+	timing     bool
+	hooks      []Hooks
 	oneCall    bool // the pool is for one bulk call, which needs no place for more tickets than workers
 }
 
@@ -120,4 +123,29 @@ func WithName(name string) Option {
 // (guarantee G10).
 func WithJobTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.jobTimeout, c.hasTimeout = d, true })
+}
+
+// WithoutResults is for a pool whose results nobody reads: jobs that Submit and TrySubmit
+// bring leave nothing on Results, so no worker waits for a reader. Their outcomes reach
+// [Hooks] and [Stats] only; a panic that no hook Done is there to see is logged by
+// [slog.Error]. Results is closed at the end all the same, and Stop returns nil. Do and bulk
+// calls give their results to their callers as ever.
+func WithoutResults() Option {
+	return optionFunc(func(c *config) { c.noResults = true })
+}
+
+// WithTiming makes the pool read the clock as jobs are brought, begin and end, and note which
+// runs where: that is what [Stats] has in Timing, what [Pool.Running] returns, and the times in
+// a [JobInfo]. It is for pools whose jobs take some µs at least: a job costs some 400 ns
+// more, in a bulk call too.
+func WithTiming() Option {
+	return optionFunc(func(c *config) { c.timing = true })
+}
+
+// WithHooks has functions called as things happen: see [Hooks] for when, and where. It may
+// be given several times, for several observers that know nothing of each other: the hooks
+// of one are called in the order of the options, so that the context which Started of one
+// returns is the next one's; those named Done are called in the opposite order.
+func WithHooks(h Hooks) Option {
+	return optionFunc(func(c *config) { c.hooks = append(c.hooks, h) })
 }

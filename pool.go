@@ -3,6 +3,7 @@ package workerpool
 import (
 	"context"
 	"errors"
+	"runtime/trace"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,9 @@ type Pool[T, R any] struct {
 	name       string
 	buffer     int // of WithBuffer
 	jobTimeout time.Duration
+	noResults  bool            // of WithoutResults
+	special    bool            // jobs do not run in the way of loop, which knows neither of the two
+	observer   *observer       // nil if nobody observes the pool
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
 	cancelCtx  context.CancelCauseFunc
@@ -96,7 +100,7 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 
 // newPool makes a pool for op, unless that has errs already.
 func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool[T, R], error) {
-	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, size: c.workers, oneCall: c.oneCall}
+	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, noResults: c.noResults, size: c.workers, oneCall: c.oneCall}
 	if fn == nil {
 		errs = append(errs, newError(c.name, nil, "%s: Func must not be nil", op))
 	}
@@ -107,8 +111,10 @@ func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool
 	if err != nil {
 		return nil, err
 	}
-	p.ctx, p.cancelCtx = context.WithCancelCause(c.ctx)
+	p.ctx, p.cancelCtx = context.WithCancelCause(labelled(c.ctx, c.name))
 	p.bound = c.ctx.Done() != nil
+	p.special = c.jobTimeout != 0 || c.noResults
+	p.observer = newObserver(c)
 	p.room.L = &p.mu
 	p.workers = make(map[*worker[T, R]]struct{}, c.workers)
 	p.calls = make(map[*bulk[T, R]]struct{})
@@ -142,6 +148,9 @@ func (p *Pool[T, R]) makeChannels(c config) (err error) {
 	// the other. What the runtime allocates for two channels in a row lies side by
 	// side, partly on the same cache lines: that alone cost a job a tenth.
 	p.apart = make(chan error, 1)
+	if c.noResults {
+		buffer = 0
+	}
 	p.results = make(chan Result[T, R], buffer)
 	p.intake = make(chan struct{})
 	p.late = make(chan Result[T, R])
@@ -171,6 +180,9 @@ func (p *Pool[T, R]) makeChannels(c config) (err error) {
 //
 // Submit happens before the call of Func for the job.
 func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
+	if p.observer != nil || trace.IsEnabled() {
+		return p.submitObserved(ctx, "Submit", job, true)
+	}
 	if ctx == nil || ctx.Err() != nil {
 		return p.mayStart(ctx, "Submit")
 	}
@@ -194,6 +206,9 @@ func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
 // Under WithBuffer(0) a place is a worker that waits for a job; one that was just
 // made, or has just finished a job, may not do so yet.
 func (p *Pool[T, R]) TrySubmit(job T) error {
+	if p.observer != nil || trace.IsEnabled() {
+		return p.submitObserved(context.Background(), "TrySubmit", job, false)
+	}
 	if err := p.tryEnter("TrySubmit"); err != nil {
 		return err
 	}

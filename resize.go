@@ -20,28 +20,32 @@ func (p *Pool[T, R]) Resize(workers int) error {
 	case !p.accepting():
 		return p.closedError("Resize")
 	}
-	if !p.setSize(workers) {
+	from, ok := p.setSize(workers)
+	if !ok {
 		return p.closedError("Resize")
 	}
 	p.wakeWorkers()
 	p.wakeCalls()
+	if p.observer != nil && from != workers {
+		p.observer.resized(from, workers)
+	}
 	return nil
 }
 
 // setSize reports whether it did: a pool that is ending starts no workers.
-func (p *Pool[T, R]) setSize(size int) bool {
+func (p *Pool[T, R]) setSize(size int) (from int, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
-		return false
+		return 0, false
 	}
-	p.size = size
+	from, p.size = p.size, size
 	for p.live.Load() < int64(size) {
 		p.startWorker()
 	}
 	p.countExcess()
 	p.alarm()
-	return true
+	return from, true
 }
 
 // alarm makes all workers look around before they start a further job of a chunk. It is

@@ -1,5 +1,19 @@
 package workerpool
 
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Inspector is what every [Pool] is to those who look at it, whatever its T and R: log
+// lines, metrics and pages take pools as Inspectors.
+type Inspector interface {
+	Name() string
+	Stats() Stats
+	Running() []JobInfo
+}
+
 // Stats is what a pool is doing and has done.
 //
 // The jobs of a bulk call count as they are taken to be run, and as completed when the
@@ -17,20 +31,43 @@ package workerpool
 // and so is one that has to wait there because the pool has shrunk: to learn that
 // everything is finished, [Pool.Wait].
 type Stats struct {
-	Name string // of WithName
+	Name string `json:"name"` // of WithName
 
-	Workers  int // how many jobs may run at once: of WithWorkers or Resize
-	Busy     int // workers that have a job: inside Func, or with a result that Results has no room for
-	Queued   int // jobs that wait for a worker, and workers that bulk calls wait for
-	Capacity int // how many may
-	Unread   int // results on Results that nobody has read
+	Workers  int `json:"workers"`  // how many jobs may run at once: of WithWorkers or Resize
+	Busy     int `json:"busy"`     // workers that have a job: inside Func, or with a result that Results has no room for
+	Queued   int `json:"queued"`   // jobs that wait for a worker, and workers that bulk calls wait for
+	Capacity int `json:"capacity"` // how many may
+	Waiting  int `json:"waiting"`  // calls of Submit and Do that wait for a place, in the queue or of the job that calls
+	Unread   int `json:"unread"`   // results on Results that nobody has read
 
-	Accepted  uint64 // jobs that were accepted
-	Completed uint64 // jobs whose Func has returned, panicked or exited
-	Failed    uint64 // those of Completed whose outcome is an error
-	Panicked  uint64 // those of Failed that panicked
-	NotRun    uint64 // accepted jobs that never ran
-	Rejected  uint64 // calls that were refused: of Submit and Do one job, of a bulk call all of them
+	Accepted  uint64 `json:"accepted"`  // jobs that were accepted
+	Completed uint64 `json:"completed"` // jobs whose Func has returned, panicked or exited
+	Failed    uint64 `json:"failed"`    // those of Completed whose outcome is an error
+	Panicked  uint64 `json:"panicked"`  // those of Failed that panicked
+	NotRun    uint64 `json:"notRun"`    // accepted jobs that never ran
+	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
+
+	Timing *Timing `json:"timing,omitempty"` // nil without WithTiming
+}
+
+// Timing is the part of [Stats] that takes readings of the clock: see [WithTiming].
+//
+// The histograms count attempts, that is calls of Func, as they end, and so may be ahead of
+// Completed by what is between the two.
+type Timing struct {
+	// OldestQueued is how long the job has waited that has waited longest, since its
+	// submitter brought it: if it grows, jobs come faster than they are done. It is 0 when none
+	// waits. Jobs of bulk calls do not count: they wait in their input.
+	OldestQueued time.Duration `json:"oldestQueued"`
+	// LongestRunning is how long the attempt has run that has run longest, or 0.
+	LongestRunning time.Duration `json:"longestRunning"`
+	// Wait is of the times between bringing a job and its start: of those of Submit and Do
+	// that have ended.
+	Wait Histogram `json:"wait"`
+	// Run is of the times that Func took where it returned no error, and Failed where it
+	// did, panicked, or exited.
+	Run    Histogram `json:"run"`
+	Failed Histogram `json:"failed"`
 }
 
 // Stats returns what the pool is doing and has done. It does not block. After the
@@ -41,6 +78,7 @@ func (p *Pool[T, R]) Stats() Stats {
 	for w := range p.workers {
 		s.add(&w.place)
 	}
+	jobs := p.runningJobs()
 	s.Workers = p.size
 	l := p.load() // with mu held, so that none starts or leaves meanwhile
 	p.mu.Unlock()
@@ -50,13 +88,60 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Capacity = cap(p.jobs)
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
-	waiting := uint64(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
-	waiting += uint64(max(0, p.bulks.Load()))
+	s.Waiting = int(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
+	waiting := uint64(s.Waiting) + uint64(max(0, p.bulks.Load()))
 	entered := p.ledger.entered() + p.taken.Load()
 	// A submitter who has sent a job still counts as waiting until it runs again, though
 	// the job may be finished by then.
 	s.Accepted = max(entered-min(entered, waiting), s.Completed+s.NotRun)
+	if o := p.observer; o != nil && o.timing {
+		s.Timing = o.times(jobs)
+	}
 	return s
+}
+
+// Name returns what was given to [WithName], or "".
+func (p *Pool[T, R]) Name() string { return p.name }
+
+// Running returns the jobs that run, those that began first first: those inside Func, and
+// those that wait there for another in their place (guarantee G10). One whose Finished is set
+// is in a hook Done. It takes [WithTiming]; without that it returns nil. It does not block,
+// and works after Close.
+func (p *Pool[T, R]) Running() []JobInfo {
+	p.mu.Lock()
+	jobs := p.runningJobs()
+	p.mu.Unlock()
+	slices.SortFunc(jobs, func(a, b JobInfo) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID)) })
+	return jobs
+}
+
+// runningJobs is called with mu held.
+func (p *Pool[T, R]) runningJobs() (jobs []JobInfo) {
+	if p.observer == nil || !p.observer.timing {
+		return nil
+	}
+	for w := range p.workers {
+		if j, ok := w.view.read(); ok {
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs
+}
+
+// times returns what timing has seen, and sees of jobs that run.
+func (o *observer) times(jobs []JobInfo) *Timing {
+	oldest, now := o.oldestQueued(), time.Now()
+	t := &Timing{}
+	t.Wait, t.Run, t.Failed = o.histograms()
+	if !oldest.IsZero() {
+		t.OldestQueued = max(0, now.Sub(oldest))
+	}
+	for _, j := range jobs {
+		if j.Finished.IsZero() {
+			t.LongestRunning = max(t.LongestRunning, now.Sub(j.Started))
+		}
+	}
+	return t
 }
 
 // add adds what was counted in pl. The parts are read before the whole, which is

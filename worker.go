@@ -3,6 +3,7 @@ package workerpool
 import (
 	"context"
 	"errors"
+	"runtime/trace"
 	"time"
 )
 
@@ -13,10 +14,13 @@ type task[T, R any] struct {
 	call *call[T, R] // nil: the result goes to Results
 }
 
+// forResults reports whether the result of t goes to Results.
+func (t task[T, R]) forResults() bool { return t.call == nil || t.call.forResults }
+
 // notRun is what the error of a caller wraps who gives up before t is in the queue. That
 // of Do has to say whether its job may have run; a Submit that fails never accepted it.
 func (t task[T, R]) notRun() []error {
-	if t.call == nil {
+	if t.forResults() {
 		return nil
 	}
 	return []error{ErrNotRun}
@@ -43,16 +47,20 @@ type worker[T, R any] struct {
 	bulk        *bulk[T, R]
 	chunk       *chunk[T, R]
 	helps       time.Time
+	view        *view[T, R] // nil if nobody observes the pool
 
 	place place
 }
 
 func newWorker[T, R any](p *Pool[T, R]) *worker[T, R] {
-	return &worker[T, R]{pool: p, nextContext: contextsPerBlock}
+	w := &worker[T, R]{pool: p, nextContext: contextsPerBlock}
+	w.observed()
+	return w
 }
 
 // work is the goroutine of a worker of the pool.
 func (w *worker[T, R]) work() {
+	w.settleIn()
 	defer func() {
 		if w.inFunc {
 			// Func called runtime.Goexit: this goroutine is ending, and another
@@ -98,7 +106,7 @@ func (w *worker[T, R]) loop() {
 			w.refuse(t)
 			return
 		}
-		if t.call != nil || p.jobTimeout != 0 {
+		if t.call != nil || p.special {
 			w.run(t)
 		} else {
 			if w.nextContext == contextsPerBlock {
@@ -199,9 +207,14 @@ func (w *worker[T, R]) run(t task[T, R]) {
 		return
 	}
 	w.task, w.inFunc = t, true
-	value, err := w.pool.attempt(ctx, t.job)
+	var out outcome[R]
+	if w.view == nil {
+		out.value, out.err = w.pool.attempt(ctx, t.job)
+	} else {
+		out = w.runSeen(ctx, t.job, t.call.record, w.pool.attempt)
+	}
 	w.inFunc = false
-	w.finish(t, value, err, false)
+	w.finish(t, out)
 }
 
 // begin returns the context for a job, or reports that it does not run, because
@@ -209,8 +222,8 @@ func (w *worker[T, R]) run(t task[T, R]) {
 func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 	p, parent := w.pool, w.pool.ctx
 	if c := t.call; c != nil {
-		if c.ctx.Err() != nil {
-			c.refuse(p.contextError(c.ctx, "job not run", ErrNotRun))
+		if !c.forResults && c.ctx.Err() != nil {
+			c.refuse(p.observer, p.contextError(c.ctx, "job not run", ErrNotRun))
 		}
 		if !c.begin() {
 			p.notRun.Add(1)
@@ -240,6 +253,9 @@ func (w *worker[T, R]) newContexts() {
 
 // attempt calls Func once, within the bound of WithJobTimeout.
 func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
+	if trace.IsEnabled() {
+		defer trace.StartRegion(ctx, "run").End()
+	}
 	if p.jobTimeout == 0 {
 		return p.fn(ctx, job)
 	}
@@ -269,28 +285,31 @@ func endsBefore(ctx, parent context.Context) bool {
 // conclude finishes the job whose Func did not return, but panicked, or else exited.
 func (w *worker[T, R]) conclude(caught *PanicError) {
 	w.inFunc, w.exitPanic = false, nil
-	err := ErrGoexit
+	out := outcome[R]{err: ErrGoexit}
 	if caught != nil {
-		err = caught
+		out = outcome[R]{err: caught, panicked: true}
 	}
+	out = w.endsAbnormally(out)
 	if c := w.chunk; c != nil {
-		w.failed(w.bulk, c, err, caught != nil)
+		w.concludeInChunk(c, out)
 		return
 	}
-	var none R
-	w.finish(w.task, none, err, caught != nil)
+	w.finish(w.task, out)
 }
 
 // finish ends the job t, whose Func is through, and delivers its result.
-func (w *worker[T, R]) finish(t task[T, R], value R, err error, panicked bool) {
+func (w *worker[T, R]) finish(t task[T, R], out outcome[R]) {
+	if t.call != nil {
+		t.call.over()
+	}
 	lent := w.place.end(1)
-	if err != nil {
+	if out.err != nil {
 		w.place.failed.Add(1)
 	}
-	if panicked {
+	if out.panicked {
 		w.place.panicked.Add(1)
 	}
-	w.deliver(t, Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1})
+	w.deliver(t, Result[T, R]{Job: t.job, Value: out.value, Err: out.err, Attempts: 1})
 	w.finished++
 	if lent {
 		w.awaitPlace()
@@ -318,11 +337,14 @@ func (w *worker[T, R]) refuse(t task[T, R]) {
 
 // deliver hands a result over: to its call, or to Results.
 func (w *worker[T, R]) deliver(t task[T, R], r Result[T, R]) {
-	if t.call != nil {
+	switch {
+	case !t.forResults():
 		w.pool.handOver(t.call, r)
-		return
+	case w.pool.noResults:
+		w.pool.logLost(r.Err)
+	default:
+		w.sendResult(r)
 	}
-	w.sendResult(r)
 }
 
 // sendResult puts r on Results, or after the cancellation into the hands of sweep,

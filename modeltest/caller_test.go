@@ -51,7 +51,7 @@ func (w *world) enter(ctx context.Context, op callOp, j, inside *job, patience i
 	p.late = p.ctx.Err() != nil && op != callTrySubmit
 	w.calls = append(w.calls, p)
 	if j != nil {
-		j.call, j.parent, j.done = p, inside, make(chan struct{})
+		j.call, j.parent, j.ends = p, inside, make(chan struct{})
 		w.jobs = append(w.jobs, j)
 	}
 	return p
@@ -64,7 +64,7 @@ func (w *world) enterBulk(ctx context.Context, op callOp, b *bulk, inside *job, 
 	defer w.mu.Unlock()
 	p.bulk, b.news = b, make(chan struct{}, 1)
 	for _, j := range b.jobs {
-		j.call, j.parent, j.done = p, inside, make(chan struct{})
+		j.call, j.parent, j.ends = p, inside, make(chan struct{})
 	}
 	w.jobs = append(w.jobs, b.jobs...)
 	w.manyAtOnce = true
@@ -246,6 +246,7 @@ func (w *world) receive(r workerpool.Result[*job, int]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.must(r.Job.call.op.forResults(), "the outcome of a Do on Results")
+	w.must(w.watch&watchAlone == 0, "a result in spite of WithoutResults")
 	w.judgeResult(r)
 }
 

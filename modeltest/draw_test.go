@@ -67,6 +67,7 @@ func (d *drawer) plan(rounds, fewest, most int) *plan {
 		buffer:  d.upTo(0, 4),
 		bound:   d.upTo(0, 1) == 1,
 		timeout: max(0, d.upTo(-6, 3)),
+		watch:   oneOf(d, watchings),
 	}
 	for range d.upTo(1, rounds) {
 		var round []*call

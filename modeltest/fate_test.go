@@ -27,7 +27,8 @@ type fate struct {
 	timedOut   bool   // and that its time was up
 	away       int    // calls to its pool that it waits in: it doesn't count as running then
 	ctx        context.Context
-	done       chan struct{}
+	ends       chan struct{}
+	told
 }
 
 // jobError is the error of a job's own.

@@ -92,7 +92,7 @@ func (w *world) endJob(j *job) {
 	default:
 		w.failed++
 	}
-	close(j.done)
+	close(j.ends)
 }
 
 func (w *world) act(ctx context.Context, j *job, a act) {
@@ -122,7 +122,7 @@ func (w *world) act(ctx context.Context, j *job, a act) {
 		w.spawn(func() { w.perform(p, 0) })
 	case actOrphan:
 		w.spawn(func() {
-			<-j.done
+			<-j.ends
 			w.submitChild(ctx, callDo, j, a.jobs[0], a.patience)
 		})
 	case actResize:

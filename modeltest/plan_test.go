@@ -8,8 +8,9 @@ import (
 // plan is a program for a pool: it is drawn, carried out, and shrunk when it fails.
 type plan struct {
 	workers, buffer int
-	bound           bool      // made with a context that can be cancelled
-	timeout         int       // of a job, in units of time; 0 for none
+	bound           bool // made with a context that can be cancelled
+	timeout         int  // of a job, in units of time; 0 for none
+	watch           watching
 	rounds          [][]*call // the calls of a round begin at once, when those before can't go on
 	end             callOp    // how the pool ends
 }
@@ -123,7 +124,7 @@ type job struct {
 // GoString is how rapid shows a plan.
 func (p *plan) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nworkers %d, buffer %d, bound %v, timeout %d\n", p.workers, p.buffer, p.bound, p.timeout)
+	fmt.Fprintf(&b, "\nworkers %d, buffer %d, bound %v, timeout %d, watching %d\n", p.workers, p.buffer, p.bound, p.timeout, p.watch)
 	for i, round := range p.rounds {
 		fmt.Fprintf(&b, "round %d\n", i+1)
 		for _, c := range round {

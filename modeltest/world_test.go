@@ -117,6 +117,7 @@ func (w *world) make() bool {
 	if w.timeout > 0 {
 		opts = append(opts, workerpool.WithJobTimeout(w.units(w.timeout)))
 	}
+	opts = append(opts, w.watch.options(w.hooks())...)
 	w.pool, w.wrong = workerpool.New(w.fn, opts...)
 	return w.wrong == nil
 }
@@ -183,10 +184,11 @@ func (w *world) spawn(f func()) {
 
 // check compares the pool with the model, when nobody can go on.
 func (w *world) check() {
-	s := w.pool.Stats()
+	s, jobs := w.pool.Stats(), w.pool.Running()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	running, places := w.checkJobs()
+	w.checkRunning(jobs)
 	w.checkBounds(s, places)
 	w.checkCounts(s, running)
 	w.checkWaiting(s, running)
@@ -356,6 +358,7 @@ func (w *world) checkEnd() {
 			notRun++
 		}
 	}
+	w.checkTold(s)
 	w.must(int(s.NotRun) == notRun, "NotRun is %d of %d", s.NotRun, notRun)
 	w.must(s.Accepted == s.Completed+s.NotRun && s.Busy == 0 && s.Queued == 0 && s.Unread == 0, "at the end: %+v", s)
 }

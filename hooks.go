@@ -1,0 +1,149 @@
+package workerpool
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// JobInfo is what [Hooks] and [Pool.Running] say of a job.
+type JobInfo struct {
+	Pool string // of WithName
+	// ID is a number that no other job of the pool has, and no job that came before.
+	ID uint64
+	// Job is the job itself, a T. The Func that has it may be writing to what it points to.
+	Job any
+	// Attempt is the number of the call of Func that this is about, from 1; 0 for a job
+	// that has not run yet, or never did.
+	Attempt int
+	// Queued is when its submitter brought it, before the wait for a place, and Started
+	// and Finished are when Func was called and when it returned. All are zero without
+	// [WithTiming], or as long as they are to come; so is Queued of a bulk call's job.
+	Queued, Started, Finished time.Time
+	// Err is, for Done, the outcome: the Err of its Result.
+	Err error
+	// Goroutine is the number of the goroutine that runs the job, as stack dumps give it,
+	// or 0 without WithTiming.
+	Goroutine uint64
+}
+
+// Hooks are functions that a pool calls as things happen to its jobs, for logs, metrics
+// and traces: see [WithHooks]. Any of them may be nil.
+//
+// For each job of Submit and Do that is brought to a pool which is open: Queued, then
+// Started if it runs, then Done, once, whatever becomes of it. Each is called after the one
+// before has returned. Of the jobs of bulk calls, those that run have Started and Done. A
+// refused call has Rejected; if its job was waiting for a place, Done comes first.
+//
+// Hooks run on the goroutine that does what they tell of, and take its time: Queued and
+// Rejected that of the submitter, Started and Done that of the worker, whose next job
+// waits, and Resized that of the caller of Resize. (Done of a job that panicked, called
+// Goexit or never ran has a goroutine of its own, which the other waits for.) No lock is
+// held meanwhile, and they may call the pool as a Func may, with the context that they are
+// given. A hook that panics has the panic logged by [slog.Error], and all goes on as
+// if it had returned. One that calls [runtime.Goexit] ends the goroutine: of a submitter
+// his own; in Started it is as if Func had called it, and in Done the job has its outcome
+// already.
+type Hooks struct {
+	// Queued is called when a job is brought, before it has a place in the queue. ctx is
+	// the submitter's.
+	Queued func(ctx context.Context, j JobInfo)
+	// Started is called before each call of Func, with the job's context, and Func gets
+	// the context that it returns: ctx, or one derived from it. nil stands for ctx.
+	Started func(ctx context.Context, j JobInfo) context.Context
+	// Done is called after the last call of Func, when the outcome is certain, and
+	// before anybody receives it. ctx is what Started returned, or where the job never ran, that
+	// of Submit, for a refused call, or the one it would have run under.
+	Done func(ctx context.Context, j JobInfo)
+	// Rejected is called when a call that brings jobs is refused, before it returns err.
+	// ctx is the submitter's; that of TrySubmit, which has none, is context.Background.
+	Rejected func(ctx context.Context, err error)
+	// Resized is called when Resize has changed the number of workers. Of calls at once
+	// the order is not certain.
+	Resized func(from, to int)
+}
+
+// hooked is what a pool calls: all that WithHooks gave, in order.
+type hooked struct {
+	pool  string
+	hooks []Hooks
+}
+
+// seesDone reports whether a hook is told of every outcome.
+func (h *hooked) seesDone() bool {
+	return slices.ContainsFunc(h.hooks, func(h Hooks) bool { return h.Done != nil })
+}
+
+// guard is deferred around each call of a hook.
+func (h *hooked) guard(hook string) {
+	if v := recover(); v != nil {
+		go logPanic(h.pool, "the hook "+hook, newPanicError(v))
+	}
+}
+
+func (h *hooked) queued(ctx context.Context, j JobInfo) {
+	for i := range h.hooks {
+		if f := h.hooks[i].Queued; f != nil {
+			h.job("Queued", f, ctx, j)
+		}
+	}
+}
+
+// done calls those that come last first, as deferred functions are: what Started of the
+// first began ends last.
+func (h *hooked) done(ctx context.Context, j JobInfo) {
+	for _, hooks := range slices.Backward(h.hooks) {
+		if hooks.Done != nil {
+			h.job("Done", hooks.Done, ctx, j)
+		}
+	}
+}
+
+func (h *hooked) job(hook string, f func(context.Context, JobInfo), ctx context.Context, j JobInfo) {
+	defer h.guard(hook)
+	f(ctx, j)
+}
+
+func (h *hooked) started(ctx context.Context, j JobInfo) context.Context {
+	for i := range h.hooks {
+		if f := h.hooks[i].Started; f != nil {
+			ctx = h.start(f, ctx, j)
+		}
+	}
+	return ctx
+}
+
+func (h *hooked) start(f func(context.Context, JobInfo) context.Context, ctx context.Context, j JobInfo) (under context.Context) {
+	under = ctx
+	defer h.guard("Started")
+	if c := f(ctx, j); c != nil {
+		under = c
+	}
+	return under
+}
+
+func (h *hooked) rejected(ctx context.Context, err error) {
+	for i := range h.hooks {
+		if f := h.hooks[i].Rejected; f != nil {
+			h.reject(f, ctx, err)
+		}
+	}
+}
+
+func (h *hooked) reject(f func(context.Context, error), ctx context.Context, err error) {
+	defer h.guard("Rejected")
+	f(ctx, err)
+}
+
+func (h *hooked) resized(from, to int) {
+	for i := range h.hooks {
+		if f := h.hooks[i].Resized; f != nil {
+			h.resize(f, from, to)
+		}
+	}
+}
+
+func (h *hooked) resize(f func(from, to int), from, to int) {
+	defer h.guard("Resized")
+	f(from, to)
+}
