@@ -28,7 +28,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 stress model leaks mutants fuzz cover bench bench-report \
+.PHONY: help build test test-386 browser screenshots stress model leaks mutants fuzz cover bench bench-report \
 	bench-root bench-compare figures lint shellcheck vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
@@ -42,6 +42,12 @@ test: ## test every module with the race detector, shuffled; the root module wit
 
 test-386: ## test every module as a 32-bit program, without the race detector, which has no 386
 	@export GOARCH=386; $(EACH) go test -shuffle=on ./... $(DONE)
+
+browser: ## test the live page in a real browser: chromium, which has to be installed
+	cd livepage/browser && go test -race -tags=browser -v -count=1 .
+
+screenshots: ## take the pictures of the live page in docs/ again; takes chromium too
+	cd livepage/browser && go test -tags=browser -count=1 -run='^TestScreenshots$$' . -screenshots="$$OLDPWD/docs"
 
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=5h -count=$(COUNT) ./...

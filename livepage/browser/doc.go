@@ -1,0 +1,2 @@
+// Package browser tests the live page in a real browser: `make browser`.
+package browser

@@ -1,0 +1,149 @@
+// Package livepage shows what worker pools are doing now, on a page for a browser, and as
+// text and JSON for everything else.
+//
+//	page := livepage.New(livepage.Options{})
+//	pool, err := workerpool.New(fetch,
+//		workerpool.WithName("pages"),
+//		workerpool.WithTiming(),             // for times, and the jobs that run
+//		workerpool.WithHooks(page.Hooks()))  // for errors
+//	page.Add(pool)
+//	mux.Handle("/debug/workerpool", page)
+//
+// All of it is one URL, wherever it is mounted: a browser gets a page that keeps itself up to
+// date, curl a table, and who accepts JSON gets that; ?format=html, json, text or events asks
+// for one of them. It changes nothing, asks nobody else for anything, and works under a
+// Content-Security-Policy that allows 'self' only.
+//
+// Who may see it is for the program to decide: put it behind what guards the other pages
+// for operators. It shows the texts of errors. Of jobs it shows what Options.Describe says.
+package livepage
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// Options are what a page can be told. The zero Options are good ones.
+type Options struct {
+	// Interval is how often the page looks at the pools while somebody looks at it: a
+	// second, if it is 0. It is never less than a tenth of a second.
+	Interval time.Duration
+	// Describe returns a short text about a job that runs. It is called while Func has the
+	// job, so it may read only what Func does not write. If it is nil the page shows the
+	// numbers of jobs.
+	Describe func(job any) string
+}
+
+// Page is an [http.Handler] that shows pools. It has no goroutine but those of requests,
+// and looks at the pools only while there are some, once each interval however many viewers there
+// are. So its charts begin when somebody first looks.
+type Page struct {
+	interval time.Duration
+	describe func(job any) string
+	failures failures
+	closed   chan struct{}
+	close    func()
+
+	mu    sync.Mutex // held while the pools are looked at, and never while a viewer is served
+	pools []*watched
+	last  *frame
+}
+
+// New makes a page that shows no pool yet.
+func New(o Options) *Page {
+	p := &Page{interval: o.Interval, describe: o.Describe, closed: make(chan struct{})}
+	p.close = sync.OnceFunc(func() { close(p.closed) })
+	if p.interval == 0 {
+		p.interval = time.Second
+	}
+	p.interval = max(p.interval, time.Second/10)
+	return p
+}
+
+// Add has the page show pools too, in the order in which they were added. It may be called at
+// any time. A pool that has ended stays on the page until it is removed.
+func (p *Page) Add(pools ...workerpool.Inspector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pool := range pools {
+		p.pools = append(p.pools, &watched{pool: pool})
+	}
+	p.last = nil
+}
+
+// Remove has the page show a pool no longer. One that it does not show is ignored.
+func (p *Page) Remove(pool workerpool.Inspector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := p.pools[:0]
+	for _, w := range p.pools {
+		if w.pool != pool {
+			kept = append(kept, w)
+		}
+	}
+	clear(p.pools[len(kept):])
+	p.pools = kept
+	p.last = nil
+}
+
+// Close lets the viewers go who get events, which a server that shuts down would wait for:
+//
+//	server.RegisterOnShutdown(page.Close)
+//
+// The page can be asked for what there is after that too.
+func (p *Page) Close() { p.close() }
+
+// Hooks returns hooks that tell the page of jobs that fail, of every pool that has them. The
+// page groups the errors by their texts, without regard to digits, and keeps the latest
+// groups of each pool's name.
+func (p *Page) Hooks() workerpool.Hooks { return p.failures.hooks() }
+
+// ServeHTTP serves what the request accepts: see the documentation of the package.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "this page changes nothing: use GET", http.StatusMethodNotAllowed)
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Vary", "Accept")
+	if name := r.URL.Query().Get("asset"); name != "" {
+		serveAsset(w, name)
+		return
+	}
+	switch format(r) {
+	case "html":
+		p.serveHTML(w)
+	case "json":
+		p.serveJSON(w)
+	case "events":
+		p.serveEvents(w, r)
+	case "text":
+		p.serveText(w)
+	default:
+		http.Error(w, "format has to be html, json, text or events", http.StatusBadRequest)
+	}
+}
+
+// format returns in which form the request wants its answer.
+func format(r *http.Request) string {
+	if f := r.URL.Query().Get("format"); f != "" {
+		return f
+	}
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	for _, f := range []struct{ media, format string }{
+		{"text/event-stream", "events"}, {"text/html", "html"}, {"application/json", "json"},
+	} {
+		if strings.Contains(accept, f.media) {
+			return f.format
+		}
+	}
+	return "text"
+}
