@@ -1,0 +1,99 @@
+package otelpool
+
+import (
+	"context"
+	"errors"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// Hooks returns hooks that make a span of each run of a job, and record how long jobs waited
+// and ran, for as many pools as are given them. The error is one of the API.
+func Hooks(to Providers) (workerpool.Hooks, error) {
+	m := to.meter()
+	wait, err := m.Float64Histogram("workerpool.task.wait.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long jobs waited before they ran."))
+	if err != nil {
+		return workerpool.Hooks{}, err
+	}
+	run, err := m.Float64Histogram("workerpool.task.run.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long jobs ran."))
+	if err != nil {
+		return workerpool.Hooks{}, err
+	}
+	h := &hooks{tracer: to.tracer(), wait: wait, run: run, links: links{spans: map[jobKey]trace.SpanContext{}}}
+	return workerpool.Hooks{Queued: h.queued, Started: h.started, Done: h.done}, nil
+}
+
+type hooks struct {
+	tracer    trace.Tracer
+	wait, run metric.Float64Histogram
+	links     links
+}
+
+func (h *hooks) queued(ctx context.Context, j workerpool.JobInfo) {
+	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
+		h.links.put(jobKey{j.Pool, j.ID}, s)
+	}
+}
+
+// started begins the span. The submitter's is in the context where he waits for the job.
+func (h *hooks) started(ctx context.Context, j workerpool.JobInfo) context.Context {
+	from := h.links.take(jobKey{j.Pool, j.ID})
+	opts := []trace.SpanStartOption{trace.WithAttributes(
+		named(j.Pool), attribute.Int64("workerpool.task.id", count(j.ID)), attribute.Int("workerpool.task.attempt", j.Attempt))}
+	if from.IsValid() && !trace.SpanContextFromContext(ctx).IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: from}))
+	}
+	if !j.Queued.IsZero() {
+		opts = append(opts, trace.WithAttributes(attribute.Float64("workerpool.task.wait", j.Started.Sub(j.Queued).Seconds())))
+	}
+	ctx, _ = h.tracer.Start(ctx, spanName(j.Pool), opts...)
+	return ctx
+}
+
+func spanName(pool string) string {
+	if pool == "" {
+		return "workerpool.run"
+	}
+	return "workerpool.run " + pool
+}
+
+func (h *hooks) done(ctx context.Context, j workerpool.JobInfo) {
+	if j.Attempt == 0 {
+		h.links.take(jobKey{j.Pool, j.ID})
+		return
+	}
+	what := outcomeOf(j.Err)
+	span := trace.SpanFromContext(ctx)
+	span.SetAttributes(outcome(what))
+	if j.Err != nil {
+		span.RecordError(j.Err)
+		span.SetStatus(codes.Error, j.Err.Error())
+	}
+	span.End()
+	if j.Finished.IsZero() { // made without WithTiming
+		return
+	}
+	name := named(j.Pool)
+	if !j.Queued.IsZero() {
+		h.wait.Record(ctx, j.Started.Sub(j.Queued).Seconds(), metric.WithAttributeSet(attribute.NewSet(name)))
+	}
+	h.run.Record(ctx, j.Finished.Sub(j.Started).Seconds(), metric.WithAttributeSet(attribute.NewSet(name, outcome(what))))
+}
+
+func outcomeOf(err error) string {
+	var caught *workerpool.PanicError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &caught):
+		return "panic"
+	}
+	return "error"
+}

@@ -1,0 +1,193 @@
+// Package otelpool gives OpenTelemetry the metrics of worker pools, and a span for each run of
+// a job. It uses the API only: which SDK there is, and where it sends things, is for the
+// program.
+//
+//	hooks, err := otelpool.Hooks(otelpool.Providers{})
+//	pool, err := workerpool.New(fetch,
+//		workerpool.WithName("pages"),
+//		workerpool.WithTiming(),
+//		workerpool.WithHooks(hooks))
+//	registration, err := otelpool.Observe(otelpool.Providers{}, pool)
+//	defer registration.Unregister()
+//
+// # Metrics
+//
+// Those of Observe are read when the SDK collects, all those of a pool at one moment, and cost
+// nothing in between. Each has the attribute workerpool.name, which is what was given to
+// [workerpool.WithName].
+//
+//	workerpool.worker.count           updowncounter, {worker}: workerpool.worker.state is busy or idle
+//	workerpool.worker.limit           updowncounter, {worker}: of WithWorkers or Resize
+//	workerpool.queue.size             updowncounter, {task}: jobs that wait for a worker
+//	workerpool.queue.capacity         updowncounter, {task}: how many may
+//	workerpool.queue.oldest.age       gauge, s: how long the oldest has waited; takes WithTiming
+//	workerpool.result.unread          updowncounter, {result}: results that nobody has read
+//	workerpool.task.submitted         counter, {task}: jobs that were accepted
+//	workerpool.task.completed         counter, {task}: workerpool.task.outcome is ok, error, panic or canceled (never ran)
+//	workerpool.task.rejected          counter, {call}: calls that were refused
+//
+// Those of Hooks are recorded as jobs end; both take WithTiming:
+//
+//	workerpool.task.wait.duration     histogram, s: from being brought to the start
+//	workerpool.task.run.duration      histogram, s: of calls of the function, with workerpool.task.outcome
+//
+// # Spans
+//
+// Each run of a job is a span "workerpool.run NAME". Where the caller waits for the job, as in
+// Do and in bulk calls, it is a child of the caller's span. A job of Submit begins a trace of
+// its own, which is linked to the submitter's span: that has long ended when the job runs.
+package otelpool
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/boundedgo/workerpool"
+)
+
+const scope = "github.com/boundedgo/workerpool/otelpool"
+
+// Providers are where metrics and spans go. What is nil is the global provider.
+type Providers struct {
+	Meter  metric.MeterProvider
+	Tracer trace.TracerProvider
+}
+
+func (p Providers) meter() metric.Meter {
+	if p.Meter == nil {
+		p.Meter = otel.GetMeterProvider()
+	}
+	return p.Meter.Meter(scope)
+}
+
+func (p Providers) tracer() trace.Tracer {
+	if p.Tracer == nil {
+		p.Tracer = otel.GetTracerProvider()
+	}
+	return p.Tracer.Tracer(scope)
+}
+
+// attributes that have one of few values.
+func state(v string) attribute.KeyValue   { return attribute.String("workerpool.worker.state", v) }
+func outcome(v string) attribute.KeyValue { return attribute.String("workerpool.task.outcome", v) }
+func named(v string) attribute.KeyValue   { return attribute.String("workerpool.name", v) }
+
+// Observe has the metrics of pools read whenever the SDK collects, until Unregister of what it
+// returns is called. The error is one of the API.
+func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, error) {
+	m := to.meter()
+	i := newInstruments(m)
+	if i.err != nil {
+		return nil, i.err
+	}
+	return m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
+		for _, p := range pools {
+			i.observe(o, p.Stats())
+		}
+		return nil
+	}, i.all...)
+}
+
+// instruments are those that are read when the SDK collects.
+type instruments struct {
+	workers, limit, queued, capacity, unread metric.Int64ObservableUpDownCounter
+	oldest                                   metric.Float64ObservableGauge
+	submitted, completed, rejected           metric.Int64ObservableCounter
+
+	meter metric.Meter
+	all   []metric.Observable
+	err   error // the first one
+}
+
+func newInstruments(m metric.Meter) *instruments {
+	i := &instruments{meter: m}
+	i.workers = i.upDown("workerpool.worker.count", "{worker}", "Workers, by what they do.")
+	i.limit = i.upDown("workerpool.worker.limit", "{worker}", "How many jobs may run at once.")
+	i.queued = i.upDown("workerpool.queue.size", "{task}", "Jobs that wait for a worker.")
+	i.capacity = i.upDown("workerpool.queue.capacity", "{task}", "How many jobs may wait for a worker.")
+	i.unread = i.upDown("workerpool.result.unread", "{result}", "Results that nobody has read.")
+	i.submitted = i.counter("workerpool.task.submitted", "{task}", "Jobs that were accepted.")
+	i.completed = i.counter("workerpool.task.completed", "{task}", "Jobs that have an outcome.")
+	i.rejected = i.counter("workerpool.task.rejected", "{call}", "Calls that were refused.")
+	var err error
+	i.oldest, err = m.Float64ObservableGauge("workerpool.queue.oldest.age", metric.WithUnit("s"),
+		metric.WithDescription("How long the job has waited that has waited longest."))
+	i.keep(i.oldest, err)
+	return i
+}
+
+func (i *instruments) upDown(name, unit, what string) metric.Int64ObservableUpDownCounter {
+	c, err := i.meter.Int64ObservableUpDownCounter(name, metric.WithUnit(unit), metric.WithDescription(what))
+	i.keep(c, err)
+	return c
+}
+
+func (i *instruments) counter(name, unit, what string) metric.Int64ObservableCounter {
+	c, err := i.meter.Int64ObservableCounter(name, metric.WithUnit(unit), metric.WithDescription(what))
+	i.keep(c, err)
+	return c
+}
+
+func (i *instruments) keep(o metric.Observable, err error) {
+	i.all = append(i.all, o)
+	if i.err == nil {
+		i.err = err
+	}
+}
+
+func (i *instruments) observe(o metric.Observer, s workerpool.Stats) {
+	name := named(s.Name)
+	pool := metric.WithAttributeSet(attribute.NewSet(name))
+	with := func(a attribute.KeyValue) metric.ObserveOption {
+		return metric.WithAttributeSet(attribute.NewSet(name, a))
+	}
+	o.ObserveInt64(i.workers, int64(s.Busy), with(state("busy")))
+	o.ObserveInt64(i.workers, int64(max(0, s.Workers-s.Busy)), with(state("idle")))
+	o.ObserveInt64(i.limit, int64(s.Workers), pool)
+	o.ObserveInt64(i.queued, int64(s.Queued), pool)
+	o.ObserveInt64(i.capacity, int64(s.Capacity), pool)
+	o.ObserveInt64(i.unread, int64(s.Unread), pool)
+	o.ObserveInt64(i.submitted, count(s.Accepted), pool)
+	o.ObserveInt64(i.completed, count(s.Completed-s.Failed), with(outcome("ok")))
+	o.ObserveInt64(i.completed, count(s.Failed-s.Panicked), with(outcome("error")))
+	o.ObserveInt64(i.completed, count(s.Panicked), with(outcome("panic")))
+	o.ObserveInt64(i.completed, count(s.NotRun), with(outcome("canceled")))
+	o.ObserveInt64(i.rejected, count(s.Rejected), pool)
+	if t := s.Timing; t != nil {
+		o.ObserveFloat64(i.oldest, t.OldestQueued.Seconds(), pool)
+	}
+}
+
+func count(n uint64) int64 { return int64(min(n, 1<<63-1)) }
+
+// links keeps the spans of submitters until their jobs run.
+type links struct {
+	mu    sync.Mutex
+	spans map[jobKey]trace.SpanContext
+}
+
+// jobKey tells a job from those of other pools with the same hooks. Pools with the same name
+// may mix up their links, and nothing else.
+type jobKey struct {
+	pool string
+	id   uint64
+}
+
+func (l *links) put(k jobKey, s trace.SpanContext) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.spans[k] = s
+}
+
+func (l *links) take(k jobKey) trace.SpanContext {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.spans[k]
+	delete(l.spans, k)
+	return s
+}

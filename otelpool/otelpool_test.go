@@ -1,0 +1,241 @@
+package otelpool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/otelpool"
+)
+
+// work takes as many seconds as its job says, fails below 0, and panics at 13.
+func work(ctx context.Context, n int) (int, error) {
+	if !trace.SpanContextFromContext(ctx).IsValid() {
+		return 0, errors.New("no span")
+	}
+	if n == 13 {
+		panic(n)
+	}
+	time.Sleep(time.Duration(max(n, -n)) * time.Second)
+	if n < 0 {
+		return 0, errors.New("below zero")
+	}
+	return n, nil
+}
+
+// kit is an SDK that keeps everything in memory, and a pool that reports to it.
+type kit struct {
+	providers otelpool.Providers
+	tracer    trace.Tracer
+	reader    *sdkmetric.ManualReader
+	spans     *tracetest.SpanRecorder
+	pool      *workerpool.Pool[int, int]
+}
+
+func newKit(t *testing.T, opts ...workerpool.Option) *kit {
+	t.Helper()
+	k := &kit{reader: sdkmetric.NewManualReader(), spans: tracetest.NewSpanRecorder()}
+	tracers := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(k.spans))
+	k.tracer = tracers.Tracer("test")
+	k.providers = otelpool.Providers{Meter: sdkmetric.NewMeterProvider(sdkmetric.WithReader(k.reader)), Tracer: tracers}
+	hooks, err := otelpool.Hooks(k.providers)
+	require.NoError(t, err)
+	k.pool, err = workerpool.New(work, append(opts, workerpool.WithName("thumbs"), workerpool.WithWorkers(2), workerpool.WithBuffer(2),
+		workerpool.WithHooks(hooks))...)
+	require.NoError(t, err)
+	return k
+}
+
+// metrics are those that the SDK collects now, by name.
+func (k *kit) metrics(t *testing.T) map[string]metricdata.Metrics {
+	t.Helper()
+	var all metricdata.ResourceMetrics
+	require.NoError(t, k.reader.Collect(context.Background(), &all))
+	found := map[string]metricdata.Metrics{}
+	for _, s := range all.ScopeMetrics {
+		for _, m := range s.Metrics {
+			found[m.Name] = m
+		}
+	}
+	return found
+}
+
+// sum is the value of a point of a sum, with the attribute workerpool.name and one more.
+func sum(t *testing.T, m metricdata.Metrics, more ...attribute.KeyValue) int64 {
+	t.Helper()
+	want := attribute.NewSet(append(more, attribute.String("workerpool.name", "thumbs"))...)
+	data, ok := m.Data.(metricdata.Sum[int64])
+	require.True(t, ok, "%s is %T", m.Name, m.Data)
+	for _, p := range data.DataPoints {
+		if p.Attributes.Equals(&want) {
+			return p.Value
+		}
+	}
+	t.Fatalf("%s has no point %v", m.Name, want)
+	return 0
+}
+
+func outcome(v string) attribute.KeyValue { return attribute.String("workerpool.task.outcome", v) }
+func state(v string) attribute.KeyValue   { return attribute.String("workerpool.worker.state", v) }
+
+func TestMetrics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, workerpool.WithTiming())
+		p := k.pool
+		registration, err := otelpool.Observe(k.providers, p)
+		require.NoError(t, err)
+		assert.NoError(t, p.TrySubmit(1))
+		_, err = p.Do(t.Context(), -2)
+		assert.Error(t, err)
+		_, err = p.Do(t.Context(), 13)
+		assert.Error(t, err)
+		for range 2 {
+			assert.NoError(t, p.TrySubmit(60))
+			synctest.Wait()
+		}
+		assert.NoError(t, p.TrySubmit(1))
+		time.Sleep(5 * time.Second)
+
+		m := k.metrics(t)
+		for name, want := range map[string]int64{
+			"workerpool.worker.limit": 2, "workerpool.queue.size": 1, "workerpool.queue.capacity": 2,
+			"workerpool.result.unread": 1, "workerpool.task.submitted": 6, "workerpool.task.rejected": 0,
+		} {
+			assert.Equal(t, want, sum(t, m[name]), name)
+		}
+		assert.Equal(t, int64(2), sum(t, m["workerpool.worker.count"], state("busy")))
+		assert.Equal(t, int64(0), sum(t, m["workerpool.worker.count"], state("idle")))
+		for what, want := range map[string]int64{"ok": 1, "error": 1, "panic": 1, "canceled": 0} {
+			assert.Equal(t, want, sum(t, m["workerpool.task.completed"], outcome(what)), what)
+		}
+		assert.True(t, m["workerpool.task.completed"].Data.(metricdata.Sum[int64]).IsMonotonic)
+		assert.False(t, m["workerpool.queue.size"].Data.(metricdata.Sum[int64]).IsMonotonic)
+		age := m["workerpool.queue.oldest.age"]
+		assert.Equal(t, "s", age.Unit)
+		assert.InDelta(t, 5, age.Data.(metricdata.Gauge[float64]).DataPoints[0].Value, 1e-9)
+		runs := m["workerpool.task.run.duration"].Data.(metricdata.Histogram[float64]).DataPoints
+		require.Len(t, runs, 3)
+		total := 0.0
+		for _, r := range runs {
+			assert.Equal(t, uint64(1), r.Count)
+			total += r.Sum
+		}
+		assert.InDelta(t, 3, total, 1e-9)
+		assert.Equal(t, uint64(3), m["workerpool.task.wait.duration"].Data.(metricdata.Histogram[float64]).DataPoints[0].Count)
+
+		assert.NoError(t, registration.Unregister())
+		assert.NotContains(t, k.metrics(t), "workerpool.queue.size")
+		p.Stop()
+	})
+}
+
+func TestSpans(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, workerpool.WithTiming())
+		ctx, request := k.tracer.Start(t.Context(), "request")
+		_, err := k.pool.Do(ctx, 1)
+		assert.NoError(t, err)
+		_, err = k.pool.Map(ctx, []int{1, -1})
+		assert.Error(t, err)
+		assert.NoError(t, k.pool.Submit(ctx, 2))
+		request.End()
+		<-k.pool.Results()
+		assert.NoError(t, k.pool.TrySubmit(13)) // of nobody
+		<-k.pool.Results()
+		k.pool.Stop()
+
+		spans := k.spans.Ended()
+		require.Len(t, spans, 6)
+		asked := request.SpanContext()
+		children, linked, alone := 0, 0, 0
+		for _, s := range spans {
+			if s.Name() == "request" {
+				continue
+			}
+			assert.Equal(t, "workerpool.run thumbs", s.Name())
+			assert.Contains(t, s.Attributes(), attribute.String("workerpool.name", "thumbs"))
+			switch {
+			case s.Parent().SpanID() == asked.SpanID():
+				children++
+				assert.Empty(t, s.Links())
+			case len(s.Links()) == 1:
+				linked++
+				assert.Equal(t, asked.SpanID(), s.Links()[0].SpanContext.SpanID())
+				assert.NotEqual(t, asked.TraceID(), s.SpanContext().TraceID())
+				assert.Equal(t, 2*time.Second, s.EndTime().Sub(s.StartTime()))
+			default:
+				alone++
+				assert.Equal(t, codes.Error, s.Status().Code)
+				assert.Contains(t, s.Attributes(), outcome("panic"))
+				assert.Equal(t, "exception", s.Events()[0].Name)
+			}
+		}
+		assert.Equal(t, []int{3, 1, 1}, []int{children, linked, alone})
+	})
+}
+
+// Jobs that never run leave nothing behind.
+func TestSpansOfJobsThatNeverRan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		ctx, request := k.tracer.Start(t.Context(), "request")
+		for range 4 {
+			assert.NoError(t, k.pool.Submit(ctx, 60))
+			synctest.Wait()
+		}
+		late, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		assert.Error(t, k.pool.Submit(late, 60))
+		request.End()
+		k.pool.Stop()
+		assert.Len(t, k.spans.Ended(), 3, "two ran")
+	})
+}
+
+func TestGlobalProviders(t *testing.T) {
+	hooks, err := otelpool.Hooks(otelpool.Providers{})
+	require.NoError(t, err)
+	p, err := workerpool.New(func(_ context.Context, n int) (int, error) { return n, nil }, workerpool.WithHooks(hooks))
+	require.NoError(t, err)
+	defer p.Stop()
+	registration, err := otelpool.Observe(otelpool.Providers{}, p)
+	require.NoError(t, err)
+	_, err = p.Do(t.Context(), 1)
+	assert.NoError(t, err)
+	assert.NoError(t, registration.Unregister())
+}
+
+func ExampleHooks() {
+	hooks, err := otelpool.Hooks(otelpool.Providers{}) // the global ones
+	if err != nil {
+		panic(err)
+	}
+	fetch := func(context.Context, string) (int, error) { return 200, nil }
+	pool, err := workerpool.New(fetch, workerpool.WithName("pages"), workerpool.WithTiming(), workerpool.WithHooks(hooks))
+	if err != nil {
+		panic(err)
+	}
+	defer pool.Stop()
+	registration, err := otelpool.Observe(otelpool.Providers{}, pool)
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = registration.Unregister() }()
+	status, err := pool.Do(context.Background(), "https://example.com")
+	fmt.Println(status, err)
+	// Output: 200 <nil>
+}

@@ -1,0 +1,155 @@
+// Package prompool gives Prometheus the metrics of worker pools.
+//
+//	registry.MustRegister(prompool.NewCollector(pool))
+//
+// They are read when Prometheus asks, all those of a pool at one moment, and cost nothing
+// in between. Each pool is told from others by the label pool, which is what was given to
+// [workerpool.WithName]: two pools of one collector must not have the same.
+//
+//	workerpool_workers{pool,state}                 gauge: state is busy or idle
+//	workerpool_workers_limit{pool}                 gauge: of WithWorkers or Resize
+//	workerpool_queue_tasks{pool}                   gauge: jobs that wait for a worker
+//	workerpool_queue_capacity{pool}                gauge: how many may
+//	workerpool_results_unread{pool}                gauge: results that nobody has read
+//	workerpool_tasks_submitted_total{pool}         counter: jobs that were accepted
+//	workerpool_tasks_completed_total{pool,outcome} counter: outcome is ok, error, panic or canceled (never ran)
+//	workerpool_tasks_rejected_total{pool}          counter: calls that were refused
+//
+// And of pools that were made with [workerpool.WithTiming]:
+//
+//	workerpool_queue_oldest_task_seconds{pool}     gauge: how long the oldest job has waited
+//	workerpool_task_longest_running_seconds{pool}  gauge: how long the oldest of those that run has run
+//	workerpool_task_wait_seconds{pool}             histogram: from being brought to the start
+//	workerpool_task_run_seconds{pool,outcome}      histogram: of calls of the function, outcome is ok or error
+package prompool
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// Collector is a [prometheus.Collector] of pools. All its methods may be called at any time.
+type Collector struct {
+	mu    sync.Mutex
+	pools []workerpool.Inspector
+}
+
+// NewCollector returns a collector of pools, to be registered.
+func NewCollector(pools ...workerpool.Inspector) *Collector {
+	c := &Collector{}
+	c.Add(pools...)
+	return c
+}
+
+// Add has the collector collect from pools too.
+func (c *Collector) Add(pools ...workerpool.Inspector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pools = append(c.pools, pools...)
+}
+
+// Remove has the collector collect from a pool no longer. Its metrics vanish.
+func (c *Collector) Remove(pool workerpool.Inspector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := make([]workerpool.Inspector, 0, len(c.pools))
+	for _, p := range c.pools {
+		if p != pool {
+			kept = append(kept, p)
+		}
+	}
+	c.pools = kept
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("workerpool_"+name, help, append([]string{"pool"}, labels...), nil)
+}
+
+var (
+	workers   = desc("workers", "Workers, by what they do.", "state")
+	limit     = desc("workers_limit", "How many jobs may run at once.")
+	queued    = desc("queue_tasks", "Jobs that wait for a worker.")
+	capacity  = desc("queue_capacity", "How many jobs may wait for a worker.")
+	unread    = desc("results_unread", "Results that nobody has read.")
+	submitted = desc("tasks_submitted_total", "Jobs that were accepted.")
+	completed = desc("tasks_completed_total", "Jobs that have an outcome.", "outcome")
+	rejected  = desc("tasks_rejected_total", "Calls that were refused.")
+	oldest    = desc("queue_oldest_task_seconds", "How long the job has waited that has waited longest.")
+	longest   = desc("task_longest_running_seconds", "How long the job has run that has run longest.")
+	wait      = desc("task_wait_seconds", "How long jobs waited before they ran.")
+	run       = desc("task_run_seconds", "How long jobs ran.", "outcome")
+)
+
+// Describe implements [prometheus.Collector].
+func (c *Collector) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		workers, limit, queued, capacity, unread, submitted, completed, rejected, oldest, longest, wait, run,
+	} {
+		to <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *Collector) Collect(to chan<- prometheus.Metric) {
+	c.mu.Lock()
+	pools := c.pools // Add appends behind what is seen here, and Remove makes another
+	c.mu.Unlock()
+	for _, p := range pools {
+		collect(to, p.Stats())
+	}
+}
+
+func collect(to chan<- prometheus.Metric, s workerpool.Stats) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{s.Name}, labels...)...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), append([]string{s.Name}, labels...)...)
+	}
+	gauge(workers, float64(s.Busy), "busy")
+	gauge(workers, float64(max(0, s.Workers-s.Busy)), "idle")
+	gauge(limit, float64(s.Workers))
+	gauge(queued, float64(s.Queued))
+	gauge(capacity, float64(s.Capacity))
+	gauge(unread, float64(s.Unread))
+	counter(submitted, s.Accepted)
+	counter(completed, s.Completed-s.Failed, "ok")
+	counter(completed, s.Failed-s.Panicked, "error")
+	counter(completed, s.Panicked, "panic")
+	counter(completed, s.NotRun, "canceled")
+	counter(rejected, s.Rejected)
+	if t := s.Timing; t != nil {
+		gauge(oldest, t.OldestQueued.Seconds())
+		gauge(longest, t.LongestRunning.Seconds())
+		to <- histogram(wait, t.Wait, s.Name)
+		to <- histogram(run, t.Run, s.Name, "ok")
+		to <- histogram(run, t.Failed, s.Name, "error")
+	}
+}
+
+// The bounds of buckets: powers of two, from 8 µs to 137 s. The pool's own buckets begin and
+// end there, so nothing is guessed.
+const (
+	firstBound = 13
+	lastBound  = 37
+)
+
+func histogram(d *prometheus.Desc, h workerpool.Histogram, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, lastBound-firstBound+1)
+	for shift := firstBound; shift <= lastBound; shift++ {
+		bound := time.Duration(1) << shift
+		var n uint64
+		for b := range h.Buckets() {
+			if b.To > bound {
+				break
+			}
+			n += b.Count
+		}
+		buckets[bound.Seconds()] = n
+	}
+	return prometheus.MustNewConstHistogram(d, h.Count(), h.Sum().Seconds(), buckets, labels...)
+}

@@ -1,0 +1,240 @@
+package prompool_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/prompool"
+)
+
+// work takes as many seconds as its job says, fails below 0, and panics at 13.
+func work(_ context.Context, n int) (int, error) {
+	if n == 13 {
+		panic(n)
+	}
+	time.Sleep(time.Duration(max(n, -n)) * time.Second)
+	if n < 0 {
+		return 0, errors.New("below zero")
+	}
+	return n, nil
+}
+
+func newPool(t *testing.T, name string, opts ...workerpool.Option) *workerpool.Pool[int, int] {
+	t.Helper()
+	p, err := workerpool.New(work, append(opts, workerpool.WithName(name), workerpool.WithWorkers(2), workerpool.WithBuffer(2))...)
+	require.NoError(t, err)
+	return p
+}
+
+const wantGauges = `
+# HELP workerpool_queue_capacity How many jobs may wait for a worker.
+# TYPE workerpool_queue_capacity gauge
+workerpool_queue_capacity{pool="thumbs"} 2
+# HELP workerpool_queue_oldest_task_seconds How long the job has waited that has waited longest.
+# TYPE workerpool_queue_oldest_task_seconds gauge
+workerpool_queue_oldest_task_seconds{pool="thumbs"} 5
+# HELP workerpool_queue_tasks Jobs that wait for a worker.
+# TYPE workerpool_queue_tasks gauge
+workerpool_queue_tasks{pool="thumbs"} 1
+# HELP workerpool_results_unread Results that nobody has read.
+# TYPE workerpool_results_unread gauge
+workerpool_results_unread{pool="thumbs"} 1
+# HELP workerpool_task_longest_running_seconds How long the job has run that has run longest.
+# TYPE workerpool_task_longest_running_seconds gauge
+workerpool_task_longest_running_seconds{pool="thumbs"} 5
+# HELP workerpool_tasks_completed_total Jobs that have an outcome.
+# TYPE workerpool_tasks_completed_total counter
+workerpool_tasks_completed_total{outcome="canceled",pool="thumbs"} 0
+workerpool_tasks_completed_total{outcome="error",pool="thumbs"} 1
+workerpool_tasks_completed_total{outcome="ok",pool="thumbs"} 1
+workerpool_tasks_completed_total{outcome="panic",pool="thumbs"} 1
+# HELP workerpool_tasks_rejected_total Calls that were refused.
+# TYPE workerpool_tasks_rejected_total counter
+workerpool_tasks_rejected_total{pool="thumbs"} 1
+# HELP workerpool_tasks_submitted_total Jobs that were accepted.
+# TYPE workerpool_tasks_submitted_total counter
+workerpool_tasks_submitted_total{pool="thumbs"} 6
+# HELP workerpool_workers Workers, by what they do.
+# TYPE workerpool_workers gauge
+workerpool_workers{pool="thumbs",state="busy"} 2
+workerpool_workers{pool="thumbs",state="idle"} 0
+# HELP workerpool_workers_limit How many jobs may run at once.
+# TYPE workerpool_workers_limit gauge
+workerpool_workers_limit{pool="thumbs"} 2
+`
+
+func TestCollector(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPool(t, "thumbs", workerpool.WithTiming())
+		c := prompool.NewCollector(p)
+		registry := prometheus.NewPedanticRegistry()
+		require.NoError(t, registry.Register(c))
+
+		assert.NoError(t, p.TrySubmit(1))
+		_, err := p.Do(t.Context(), -2)
+		assert.Error(t, err)
+		_, err = p.Do(t.Context(), 13)
+		assert.Error(t, err)
+		for range 2 {
+			assert.NoError(t, p.TrySubmit(60))
+			synctest.Wait()
+		}
+		assert.NoError(t, p.TrySubmit(1))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		assert.Error(t, p.Submit(ctx, 1))
+		time.Sleep(5 * time.Second)
+		assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(wantGauges),
+			"workerpool_queue_capacity", "workerpool_queue_oldest_task_seconds", "workerpool_queue_tasks", "workerpool_results_unread",
+			"workerpool_task_longest_running_seconds", "workerpool_tasks_completed_total", "workerpool_tasks_rejected_total",
+			"workerpool_tasks_submitted_total", "workerpool_workers", "workerpool_workers_limit"))
+
+		ok := histogram(t, registry, "workerpool_task_run_seconds", "ok")
+		assert.Equal(t, uint64(1), ok.GetSampleCount())
+		assert.InDelta(t, 1, ok.GetSampleSum(), 1e-9)
+		for _, b := range ok.GetBucket() {
+			want := uint64(0)
+			if b.GetUpperBound() > 1 {
+				want = 1
+			}
+			assert.Equal(t, want, b.GetCumulativeCount(), b.GetUpperBound())
+		}
+		assert.Equal(t, uint64(2), histogram(t, registry, "workerpool_task_run_seconds", "error").GetSampleCount())
+		assert.Equal(t, uint64(3), histogram(t, registry, "workerpool_task_wait_seconds", "").GetSampleCount())
+
+		c.Remove(p)
+		families, err := registry.Gather()
+		assert.NoError(t, err)
+		assert.Empty(t, families)
+		p.Stop()
+	})
+}
+
+// histogram finds one among what was gathered.
+func histogram(t *testing.T, g prometheus.Gatherer, name, outcome string) *dto.Histogram {
+	t.Helper()
+	families, err := g.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			is := ""
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "outcome" {
+					is = l.GetValue()
+				}
+			}
+			if f.GetName() == name && is == outcome {
+				return m.GetHistogram()
+			}
+		}
+	}
+	t.Fatalf("no %s of %q", name, outcome)
+	return nil
+}
+
+func TestCollector_SeveralPoolsAndNoTiming(t *testing.T) {
+	first, second := newPool(t, "first"), newPool(t, "second")
+	defer first.Stop()
+	defer second.Stop()
+	c := prompool.NewCollector(first)
+	c.Add(second)
+	problems, err := testutil.CollectAndLint(c)
+	assert.NoError(t, err)
+	assert.Empty(t, problems)
+	assert.Equal(t, 4, testutil.CollectAndCount(c, "workerpool_workers"))
+	assert.Equal(t, 0, testutil.CollectAndCount(c, "workerpool_task_run_seconds"))
+}
+
+// Two pools of one name would be one to Prometheus: the registry says so.
+func TestCollector_NamesHaveToDiffer(t *testing.T) {
+	p := newPool(t, "thumbs")
+	defer p.Stop()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prompool.NewCollector(p, p))
+	_, err := registry.Gather()
+	assert.ErrorContains(t, err, "was collected before with the same name and label values")
+}
+
+// Every metric that the dashboard asks for is one that there is, and every one that there is
+// is on it.
+func TestDashboard(t *testing.T) {
+	text, err := os.ReadFile("dashboard.json")
+	require.NoError(t, err)
+	require.True(t, json.Valid(text))
+	exported := map[string]bool{}
+	descs := make(chan *prometheus.Desc, 100)
+	prompool.NewCollector().Describe(descs)
+	close(descs)
+	for d := range descs {
+		name := regexp.MustCompile(`fqName: "([^"]+)"`).FindStringSubmatch(d.String())[1]
+		exported[name] = true
+	}
+	var board struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &board))
+	asked := map[string]bool{}
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			names := regexp.MustCompile(`workerpool_\w+`).FindAllString(target.Expr, -1)
+			assert.NotEmpty(t, names, p.Title)
+			for _, name := range names {
+				for _, suffix := range []string{"_bucket", "_sum", "_count"} {
+					if base, ok := strings.CutSuffix(name, suffix); ok && exported[base] {
+						name = base
+					}
+				}
+				assert.True(t, exported[name], "%s asks for %s", p.Title, name)
+				asked[name] = true
+			}
+			assert.Contains(t, target.Expr, `{pool=~"$pool"`, p.Title)
+		}
+	}
+	assert.Equal(t, exported, asked)
+}
+
+func ExampleNewCollector() {
+	fetch := func(context.Context, string) (int, error) { return 200, nil }
+	pool, err := workerpool.New(fetch, workerpool.WithName("pages"), workerpool.WithTiming())
+	if err != nil {
+		panic(err)
+	}
+	defer pool.Stop()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prompool.NewCollector(pool))
+	http.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+
+	if _, err := pool.Do(context.Background(), "https://example.com"); err != nil {
+		panic(err)
+	}
+	page := httptest.NewRecorder()
+	http.DefaultServeMux.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(page.Body.String()) {
+		if strings.Contains(line, `outcome="ok"`) && strings.HasPrefix(line, "workerpool_tasks") {
+			fmt.Print(line)
+		}
+	}
+	// Output:
+	// workerpool_tasks_completed_total{outcome="ok",pool="pages"} 1
+}
