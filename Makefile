@@ -12,7 +12,7 @@ MODEL_CHECKS = 50000
 MIN_COVERAGE = 95
 
 # The state of this library that `make bench` compares with, beside the other libraries.
-BENCH_BASE = 0648ea58589c2483f226d9a821d8fc227a57c9df
+BENCH_BASE = dcfc7b4dc016d2b83a82aa94709b3d3f4fb3279a
 
 # The directory of every module but tools/. Directories that start with a dot
 # and testdata are skipped, as the go command skips them. MODULES=. on the command

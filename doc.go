@@ -121,8 +121,8 @@
 //     and the cause, and their Attempts are 0. A job's own error that is a context's
 //     error is just that job's error. A Do or a bulk call whose context ends takes back
 //     only its own jobs.
-//   - G7 Isolation. A panic or Goexit in a job or in the input of a stream harms nothing
-//     else: the worker lives, or is replaced, and the size of the pool stays.
+//   - G7 Isolation. A panic or Goexit in a job, in a hook or in the input of a stream harms
+//     nothing else: the worker lives, or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
 //     pool of one worker they run in it. A job that runs in the place of its submitter
 //     (G10) overtakes, and jobs that are taken while Resize makes a pool one of one
@@ -190,8 +190,8 @@
 //
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
 // Where nobody is there to receive it, since the caller of a Do has left before, another job
-// of the same Map has failed, or the range over a stream was left, it is logged by
-// [slog.Error]. Errors of
+// of the same Map has failed, the range over a stream was left, or the pool is one
+// WithoutResults, it is logged by [slog.Error], unless a hook Done has seen it. Errors of
 // the pool that come from a context wrap both its Err and its [context.Cause]. No
 // error text of the pool contains a job.
 //
@@ -226,6 +226,27 @@
 //
 // A pool that is dropped keeps its goroutines; a cancelled one just the one that
 // offers its results.
+//
+// # Looking at a pool
+//
+// [Pool.Stats] says what a pool is doing and has done. [WithTiming] adds what takes readings of
+// the clock: how long jobs wait and run, the age of the oldest one in the queue, and, by
+// [Pool.Running], what runs now. [WithHooks] calls functions as things happen. Every pool is an
+// [Inspector], so that whatever looks at pools needs no type parameters:
+//
+//   - package livepage has a page for a browser, and for curl;
+//   - package poollog writes to a log: jobs, progress, and jobs that are stuck;
+//   - the modules prompool and otelpool have metrics for Prometheus and OpenTelemetry, and spans;
+//   - expvar.Publish("name", expvar.Func(func() any { return pool.Stats() })) is all that
+//     /debug/vars takes.
+//
+// With [WithName] the goroutines of a pool have the label workerpool in profiles, which then
+// tell one pool's time from another's. (A job of Do that sets labels, as pprof.Do does, leaves
+// its worker with those of its caller's context.) While a trace of runtime/trace is being
+// taken, each job is a task in it, from when it is brought until it is over, with a region
+// while Func has it.
+//
+// A pool that nobody looks at pays one look for that for each job, or for each chunk.
 //
 // # Testing
 //

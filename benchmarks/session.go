@@ -73,17 +73,19 @@ func (s *session) say(format string, args ...any) {
 	fmt.Fprintln(s.log, fmt.Sprintf(format, args...))
 }
 
-// runGroup measures all entries of a scenario once.
+// runGroup measures all entries of a scenario, as often as that has it.
 func (s *session) runGroup(w io.Writer, group []scenarios.Entry, round int) error {
 	random := rand.New(rand.NewPCG(s.seed, uint64(round)))
-	for _, i := range random.Perm(len(group)) {
-		e := group[i]
-		m, err := e.Measure()
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.Name(), err)
-		}
-		if _, err := io.WriteString(w, line(&e, m)); err != nil {
-			return err
+	for range max(1, group[0].Scenario.Repeat) {
+		for _, i := range random.Perm(len(group)) {
+			e := group[i]
+			m, err := e.Measure()
+			if err != nil {
+				return fmt.Errorf("%s: %w", e.Name(), err)
+			}
+			if _, err := io.WriteString(w, line(&e, m)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

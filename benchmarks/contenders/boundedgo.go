@@ -19,6 +19,12 @@ func init() {
 			stream,
 		},
 		Ordered: []Way[Run]{stream},
+		Observed: []Way[Run]{
+			{Name: "Submit", Run: ourSubmit},
+			{Name: "Submit+timing", Run: observed(workerpool.WithTiming())},
+			{Name: "Submit+hooks", Run: observed(observing)},
+			{Name: "Submit+both", Run: observed(workerpool.WithTiming(), observing)},
+		},
 		Discard: []Way[Run]{
 			{Name: "Submit", Run: ourDiscard},
 			{Name: "StreamUnordered", Run: ourStreamDiscard},
@@ -50,10 +56,25 @@ func ourPool(size Size, fn Func) *workerpool.Pool[int, int] {
 	return p
 }
 
-func ourSubmit(size Size, fn Func, n int) (t Tally) {
+func ourSubmit(size Size, fn Func, n int) Tally { return ourObserved(size, fn, n) }
+
+// observing are hooks as those have who look at each job.
+var observing = workerpool.WithHooks(workerpool.Hooks{
+	Queued:  func(context.Context, workerpool.JobInfo) {},
+	Started: func(ctx context.Context, _ workerpool.JobInfo) context.Context { return ctx },
+	Done:    func(context.Context, workerpool.JobInfo) {},
+})
+
+// observed is Submit to a pool with options by which somebody looks at it.
+func observed(opts ...workerpool.Option) Run {
+	return func(size Size, fn Func, n int) Tally { return ourObserved(size, fn, n, opts...) }
+}
+
+func ourObserved(size Size, fn Func, n int, opts ...workerpool.Option) (t Tally) {
 	ctx, cancel := cancellable()
 	defer cancel()
-	p := ourPool(size, fn)
+	p, err := workerpool.New(fn, append(ourOptions(size), opts...)...)
+	must(err)
 	go func() {
 		for i := range n {
 			must(p.Submit(ctx, i))

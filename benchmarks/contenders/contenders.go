@@ -50,12 +50,13 @@ type Contender struct {
 	Module string // its module, whose version is reported; none for what is written here
 	About  string // what it is, in half a sentence
 
-	Results []Way[Run] // every result is handed over, in any order
-	Ordered []Way[Run] // in the order of the jobs
-	Discard []Way[Run] // nobody wants the results; the tally is empty
-	Slices  []Way[Map]
-	Bursts  []Way[Burst]
-	Calls   []Way[Calls]
+	Results  []Way[Run] // every result is handed over, in any order
+	Ordered  []Way[Run] // in the order of the jobs
+	Observed []Way[Run] // as Results, with somebody who looks at the pool
+	Discard  []Way[Run] // nobody wants the results; the tally is empty
+	Slices   []Way[Map]
+	Bursts   []Way[Burst]
+	Calls    []Way[Calls]
 
 	rank int
 }
@@ -63,8 +64,11 @@ type Contender struct {
 // Baseline is the contender that has nothing but the fast path of a pool.
 const Baseline = "bare"
 
-// Ours is the library itself.
-const Ours = "boundedgo"
+// Ours is the library itself, and Previous is that in an earlier revision.
+const (
+	Ours     = "boundedgo"
+	Previous = "previous"
+)
 
 // all is filled by the files of this package, one contender each.
 var all []Contender

@@ -20,7 +20,7 @@ type (
 
 func init() {
 	c := Contender{
-		Name:    "previous",
+		Name:    Previous,
 		Module:  "github.com/boundedgo/previous",
 		About:   "this library in the revision that the run was told to compare with",
 		Results: bounded("Submit", previousSubmit),

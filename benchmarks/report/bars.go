@@ -39,6 +39,24 @@ type verdict struct {
 // below says how long the run was, and nothing else.
 const minHeap = 4 << 20
 
+// goals are the bars that the run can tell of: where no earlier revision took part, there is
+// none against that.
+func goals(r *run) []goal {
+	list := barTable()
+	against := func(what, short, scenario, way string) {
+		before := side{scenario, contenders.Previous, []string{way}, "ns/job"}
+		if _, err := r.best(before); err != nil {
+			return
+		}
+		ours := before
+		ours.lib = contenders.Ours
+		list = append(list, goal{what: what, short: short, ours: ours, theirs: &before, bar: 1.03, aim: 1, form: times})
+	}
+	against("Submit to Results, time relative to the earlier revision", "Submit / earlier revision", "Before/workers=4", "Submit")
+	against("Map, time relative to the earlier revision", "Map / earlier revision", "Slice/workers=4", "Map")
+	return list
+}
+
 // barTable is the table of speed bars that the project has set itself.
 func barTable() []goal {
 	const noop, ordered, slice = "Noop/workers=4", "Ordered/workers=4", "Slice/workers=4"

@@ -87,8 +87,8 @@ func shortRevision(v string) string {
 // takingPart returns the contenders, and with them one that only some programs have.
 func takingPart(r *run) []contenders.Contender {
 	list := contenders.All()
-	if r.config["lib-previous"] != "" && !slices.ContainsFunc(list, func(c contenders.Contender) bool { return c.Name == "previous" }) {
-		list = slices.Insert(list, 1, contenders.Contender{Name: "previous", About: "this library in an earlier revision"})
+	if r.config["lib-previous"] != "" && !slices.ContainsFunc(list, func(c contenders.Contender) bool { return c.Name == contenders.Previous }) {
+		list = slices.Insert(list, 1, contenders.Contender{Name: contenders.Previous, About: "this library in an earlier revision"})
 	}
 	return list
 }
@@ -134,6 +134,9 @@ func sectionOf(r *run, s scenarios.Scenario, chart string) section {
 	head := headOf(columns)
 	var cannot []string
 	for _, c := range takingPart(r) {
+		if len(s.Libs) > 0 { // nobody else was asked
+			break
+		}
 		if slices.ContainsFunc(keys, func(k key) bool { return k.lib == c.Name }) {
 			continue
 		}

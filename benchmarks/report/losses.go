@@ -24,7 +24,7 @@ func losses(r *run, s scenarios.Scenario) (list []loss, known bool) {
 		return nil, true // it was not measured
 	}
 	for _, k := range sorted(r, s) {
-		if k.lib == contenders.Ours || k.lib == contenders.Sequential || k.lib == "previous" {
+		if k.lib == contenders.Ours || k.lib == contenders.Sequential || k.lib == contenders.Previous {
 			continue
 		}
 		ratio := relative(r, s, ours, k)

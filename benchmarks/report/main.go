@@ -64,7 +64,7 @@ const (
 
 // report returns the files of a run by their names.
 func report(r *run) (map[string][]byte, error) {
-	verdicts, err := judge(r, barTable())
+	verdicts, err := judge(r, goals(r))
 	if err != nil {
 		return nil, err
 	}

@@ -42,12 +42,12 @@ func (e *Entry) Name() string {
 // run they do few jobs.
 func (s Scenario) Entries(all []contenders.Contender, quick bool) []Entry {
 	if quick {
-		s.Jobs, s.Times = s.Quick, min(s.Times, 3)
+		s.Jobs, s.Times, s.Repeat = s.Quick, min(s.Times, 3), 1
 	}
 	s.Times = max(1, s.Times)
 	var list []Entry
 	for _, c := range all {
-		if _, skipped := s.Skip[c.Name]; skipped {
+		if _, skipped := s.Skip[c.Name]; skipped || len(s.Libs) > 0 && !slices.Contains(s.Libs, c.Name) {
 			continue
 		}
 		list = append(list, s.entriesOf(c)...)
@@ -61,6 +61,8 @@ func (s Scenario) entriesOf(c contenders.Contender) []Entry {
 		return entries(s, c, c.Results, s.results)
 	case Ordered:
 		return entries(s, c, c.Ordered, s.results)
+	case Observed:
+		return entries(s, c, c.Observed, s.results)
 	case Discard:
 		return entries(s, c, c.Discard, s.discard)
 	case Slice:
@@ -84,12 +86,15 @@ func (s Scenario) entriesOf(c contenders.Contender) []Entry {
 }
 
 func entries[F any](s Scenario, c contenders.Contender, ways []contenders.Way[F], measure func(F) (Measurement, error)) []Entry {
-	list := make([]Entry, len(ways))
-	for i, w := range ways {
-		list[i] = Entry{Scenario: s, Lib: c.Name, Way: w.Name, Measure: func() (Measurement, error) {
+	var list []Entry
+	for _, w := range ways {
+		if s.Way != "" && w.Name != s.Way {
+			continue
+		}
+		list = append(list, Entry{Scenario: s, Lib: c.Name, Way: w.Name, Measure: func() (Measurement, error) {
 			defer setProcs(s.Procs)()
 			return measure(w.Run)
-		}}
+		}})
 	}
 	return list
 }

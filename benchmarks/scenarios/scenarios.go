@@ -15,14 +15,15 @@ type Kind int
 
 // The kinds of scenarios.
 const (
-	Results Kind = iota // every result is handed over, in any order
-	Ordered             // in the order of the jobs
-	Discard             // nobody wants the results
-	Slice               // the jobs are a slice, and so are the values
-	Bursts              // many jobs at once, then none until all are done, and again
-	Callers             // eight callers wait, each for the result of its own job
-	Load                // jobs arrive by a timetable; the latency of each is measured
-	Heap                // as Results, of those whose memory is bounded; its peak is measured
+	Results  Kind = iota // every result is handed over, in any order
+	Ordered              // in the order of the jobs
+	Discard              // nobody wants the results
+	Slice                // the jobs are a slice, and so are the values
+	Bursts               // many jobs at once, then none until all are done, and again
+	Callers              // eight callers wait, each for the result of its own job
+	Load                 // jobs arrive by a timetable; the latency of each is measured
+	Heap                 // as Results, of those whose memory is bounded; its peak is measured
+	Observed             // as Results, with somebody who looks at what the pool does
 )
 
 // Scenario is one situation.
@@ -41,6 +42,10 @@ type Scenario struct {
 	Rate    int // arrivals a second, of a load
 
 	Rounds int // it is measured in no more rounds than this; in all, if zero
+	Repeat int // measurements in a round; one, if zero
+
+	Libs []string // who takes part, and
+	Way  string   // by which way; all, if empty
 
 	Skip map[string]string // contenders for whom it makes no sense, and why not
 }
@@ -101,6 +106,18 @@ func Table() []Scenario {
 		},
 		{
 			Name: "Discard", Title: "Jobs whose results nobody wants", Kind: Discard, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500, Rounds: noBar,
+		},
+		{
+			Name: "Before", Title: "Submit, now and in the earlier revision",
+			About: "The same jobs that do nothing, measured more often, for the bar that what is not used costs nothing.",
+			Kind:  Results, Work: Noop, Workers: 4, Jobs: 100_000, Times: 4, Quick: 500, Repeat: 6,
+			Libs: []string{contenders.Ours, contenders.Previous}, Way: "Submit",
+		},
+		{
+			Name: "Observed", Title: "What looking costs",
+			About: "Submit of jobs that do nothing, by a pool that nobody looks at, and by pools with `WithTiming`, `WithHooks` " +
+				"(Queued, Started and Done, which do nothing), and both.",
+			Kind: Observed, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500, Rounds: noBar, Libs: []string{contenders.Ours},
 		},
 		{
 			Name: "Slice", Title: "A slice of 1,000,000 jobs that do nothing",

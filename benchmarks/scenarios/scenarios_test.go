@@ -38,7 +38,9 @@ func TestTheLibraryTakesPart(t *testing.T) {
 			libs[e.Lib] = true
 		}
 		assert.True(t, libs[contenders.Ours], s.ID())
-		assert.Greater(t, len(libs), 2, s.ID())
+		if len(s.Libs) == 0 {
+			assert.Greater(t, len(libs), 2, s.ID())
+		}
 	}
 }
 
