@@ -157,7 +157,7 @@ func TestBulkFunctions(t *testing.T) {
 		require.NoError(t, errf())
 		require.Equal(t, 2000, next)
 	}
-	results, _ = workerpool.StreamUnordered(t.Context(), count(1<<40), mixed)
+	results, _ = workerpool.StreamUnordered(t.Context(), count(math.MaxInt), mixed)
 	for range results {
 		break
 	}

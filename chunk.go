@@ -24,13 +24,14 @@ type chunk[T, R any] struct {
 	at    int    // its index among those that run
 	late  bool   // it takes too long: the jobs that have yet to begin are for others, and who has it won't be back soon
 	done  bool
+	part  bool         // others have the rest of its memory
 	next  *chunk[T, R] // in a list of a stream
 }
 
 // split leaves the first n jobs in c and returns a chunk of the others, which have not begun.
 func (c *chunk[T, R]) split(n int) *chunk[T, R] {
-	rest := &chunk[T, R]{first: c.first + n, jobs: c.jobs[n:], next: c.next}
-	c.jobs, c.next = c.jobs[:n:n], rest
+	rest := &chunk[T, R]{first: c.first + n, jobs: c.jobs[n:], next: c.next, part: true}
+	c.jobs, c.next, c.part = c.jobs[:n:n], rest, true
 	if c.values != nil {
 		c.values, rest.values = c.values[:n:n], c.values[n:]
 	}

@@ -50,7 +50,7 @@
 // take some 20 µs: so a job that does next to nothing costs a few ns. The first jobs are
 // run one by one, and so are those that take longer. Where a long job is in a chunk of
 // short ones, what is behind it in the chunk waits for that one job, and then goes to
-// other workers; and a stream has the results of those before it when it ends. This asks one
+// other workers, in chunks where there may be another long one in front; and a stream has the results of those before it when it ends. This asks one
 // thing of the jobs: those of one call must not wait for each other, nor for what becomes of
 // the results of others, since they may be in one chunk.
 //

@@ -267,16 +267,19 @@ func (s *stream[T, R]) pop() (c *chunk[T, R], over bool) {
 	return nil, !s.waiting
 }
 
-// free is for a chunk whose results the consumer has had.
+// free is for a chunk whose results the consumer has had. It is used again, but not its parts,
+// if it was split: there are more of them than chunks are cut.
 func (s *stream[T, R]) free(c *chunk[T, R]) {
 	n := len(c.jobs)
 	s.current = nil
 	clear(c.jobs)
 	clear(c.values)
-	c.errs = nil
-	s.bulk.mu.Lock()
-	s.spare = append(s.spare, c)
-	s.bulk.mu.Unlock()
+	c.errs, c.next = nil, nil
+	if !c.part {
+		s.bulk.mu.Lock()
+		s.spare = append(s.spare, c)
+		s.bulk.mu.Unlock()
+	}
 	s.had.Add(int64(n))
 	if s.full.Load() {
 		s.full.Store(false)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func TestG05_NothingIsLeftOfAStream(t *testing.T) {
 				defer p.Stop()
 				synctest.Wait()
 				before := goroutines()
-				results, errf := p.Stream(context.Background(), count(1<<40))
+				results, errf := p.Stream(context.Background(), count(math.MaxInt))
 				leave(results)
 				assert.NoError(t, errf())
 				assert.Zero(t, now.Load(), "something runs")
@@ -320,7 +321,7 @@ func TestG04_TheBodyOfARange(t *testing.T) {
 			case 40:
 				require.NoError(t, p.Resize(1))
 			case 50:
-				inner, _ := p.StreamUnordered(t.Context(), count(1<<40))
+				inner, _ := p.StreamUnordered(t.Context(), count(math.MaxInt))
 				for range inner {
 					break
 				}
@@ -469,7 +470,7 @@ func TestG04_WaitBesideAStreamSaysWhatItWaitsFor(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPoolOf(t, noop, sized(1, 1)...)
 		defer p.Stop()
-		results, _ := p.Stream(t.Context(), count(1<<40))
+		results, _ := p.Stream(t.Context(), count(math.MaxInt))
 		for range results {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
@@ -477,4 +478,41 @@ func TestG04_WaitBesideAStreamSaysWhatItWaitsFor(t *testing.T) {
 			break
 		}
 	})
+}
+
+// What is split off from chunks does not add up.
+func TestG03_AnEndlessStreamWithLongJobsTakesNoMoreMemory(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for _, unordered := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+				if n%300 == 299 {
+					time.Sleep(time.Millisecond)
+				}
+				return n, nil
+			}, sized(4, 128)...)
+			defer p.Stop()
+			stream := p.Stream
+			if unordered {
+				stream = p.StreamUnordered
+			}
+			results, _ := stream(t.Context(), count(math.MaxInt))
+			had, early := 0, uint64(0)
+			for range results {
+				had++
+				if had == 100_000 {
+					early = heap()
+				}
+				if had == 400_000 {
+					assert.Less(t, heap(), early+1<<20)
+					break
+				}
+			}
+		})
+	}
 }

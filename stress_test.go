@@ -3,6 +3,7 @@ package workerpool_test
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -378,7 +379,7 @@ func TestStress_ACutInputIsNotAShortOne(t *testing.T) {
 		<-began
 		done := make(chan error, 1)
 		go func() {
-			results, errf := p.StreamUnordered(context.Background(), count(1<<40))
+			results, errf := p.StreamUnordered(context.Background(), count(math.MaxInt))
 			for range results {
 			}
 			done <- errf()
