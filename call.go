@@ -161,7 +161,7 @@ func (c *call[T, R]) refuse(o *observer, err error) {
 func (c *call[T, R]) neverRan(o *observer, err error) Result[T, R] {
 	job := c.takeJob()
 	if o != nil {
-		o.contained(func() { o.neverRan(c.ctx, c.record, job, err) })
+		o.neverRan(c.ctx, c.record, job, err, false)
 	}
 	c.over()
 	return Result[T, R]{Job: job, Err: err}
@@ -224,7 +224,7 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			if job, ok := c.takeBack(); ok {
 				err := p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
 				if o := p.observer; o != nil {
-					o.neverRan(ctx, c.record, job, err)
+					o.neverRan(ctx, c.record, job, err, false)
 				}
 				return none, err
 			}

@@ -240,9 +240,9 @@
 //   - expvar.Publish("name", expvar.Func(func() any { return pool.Stats() })) is all that
 //     /debug/vars takes.
 //
-// With [WithName] the goroutines of a pool have the label workerpool in profiles, which then
-// tell one pool's time from another's. (A job of Do that sets labels, as pprof.Do does, leaves
-// its worker with those of its caller's context.) While a trace of runtime/trace is being
+// With [WithName] the workers of a pool have the label workerpool in profiles, which then
+// tell one pool's time from another's. (A job of Do or of a bulk call that sets labels, as
+// pprof.Do does, leaves its worker with those of its caller's context.) While a trace of runtime/trace is being
 // taken, each job is a task in it, from when it is brought until it is over, with a region
 // while Func has it.
 //

@@ -104,7 +104,7 @@ func TestG04_TheZeroPoolIsClosed(t *testing.T) {
 		assert.Nil(t, p.Stop())
 		_, open := <-p.Results()
 		assert.False(t, open)
-		assert.Equal(t, workerpool.Stats{Rejected: 4}, p.Stats())
+		assert.Equal(t, workerpool.Stats{Closed: true, Rejected: 4}, p.Stats())
 	})
 }
 

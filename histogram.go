@@ -53,7 +53,7 @@ func bucketFrom(i int) time.Duration {
 // Count returns how many times there are.
 func (h Histogram) Count() uint64 { return h.count }
 
-// Sum returns the sum of the times.
+// Sum returns the sum of the times, or the greatest Duration, some 292 years, if that is more.
 func (h Histogram) Sum() time.Duration { return h.sum }
 
 // SumSquares returns the sum of the squares of the times in seconds, from which
@@ -147,8 +147,16 @@ func (h *Histogram) merge(other Histogram) {
 		h.counts[i] += n
 	}
 	h.count += other.count
-	h.sum += other.sum
+	h.sum = sumOf(h.sum, other.sum)
 	h.squares += other.squares
+}
+
+// sumOf is a + b, or the greatest there is.
+func sumOf(a, b time.Duration) time.Duration {
+	if s := a + b; s >= a {
+		return s
+	}
+	return math.MaxInt64
 }
 
 func (h *Histogram) init() {
@@ -163,6 +171,6 @@ func (h *Histogram) add(d time.Duration) {
 	d = max(0, d)
 	h.counts[bucketOf(d)]++
 	h.count++
-	h.sum += d
+	h.sum = sumOf(h.sum, d)
 	h.squares += d.Seconds() * d.Seconds()
 }

@@ -108,3 +108,10 @@ func TestHistogram_AddAndSub(t *testing.T) {
 	assert.Zero(t, after.Sub(after).Count())
 	assert.Zero(t, after.Sub(after).Quantile(0.5))
 }
+
+func TestHistogram_SumsDoNotOverflow(t *testing.T) {
+	h := histogramOf(math.MaxInt64, math.MaxInt64)
+	assert.Equal(t, time.Duration(math.MaxInt64), h.Sum())
+	assert.Positive(t, h.Mean())
+	assert.Equal(t, time.Duration(math.MaxInt64), h.Add(h).Sum())
+}

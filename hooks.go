@@ -11,7 +11,8 @@ type JobInfo struct {
 	Pool string // of WithName
 	// ID is a number that no other job of the pool has, and no job that came before.
 	ID uint64
-	// Job is the job itself, a T. The Func that has it may be writing to what it points to.
+	// Job is the job itself, a T. The Func that has it may be writing to what it points to,
+	// and in what Running returns, so may whoever has received its Result since.
 	Job any
 	// Attempt is the number of the call of Func that this is about, from 1; 0 for a job
 	// that has not run yet, or never did.
@@ -20,8 +21,11 @@ type JobInfo struct {
 	// and Finished are when Func was called and when it returned. All are zero without
 	// [WithTiming], or as long as they are to come; so is Queued of a bulk call's job.
 	Queued, Started, Finished time.Time
-	// Err is, for Done, the outcome: the Err of its Result.
+	// Err is, for Done, the outcome: the Err of its Result, or of the call that was refused.
 	Err error
+	// Refused says, for Done, that the job was not accepted after all: it is its caller's
+	// again.
+	Refused bool
 	// Goroutine is the number of the goroutine that runs the job, as stack dumps give it,
 	// or 0 without WithTiming.
 	Goroutine uint64
@@ -33,17 +37,20 @@ type JobInfo struct {
 // For each job of Submit and Do that is brought to a pool which is open: Queued, then
 // Started if it runs, then Done, once, whatever becomes of it. Each is called after the one
 // before has returned. Of the jobs of bulk calls, those that run have Started and Done. A
-// refused call has Rejected; if its job was waiting for a place, Done comes first.
+// refused call has Rejected; if its job was waiting for a place, Done comes first, and says
+// Refused. What a hook itself brings to the pool has hooks too.
 //
 // Hooks run on the goroutine that does what they tell of, and take its time: Queued and
 // Rejected that of the submitter, Started and Done that of the worker, whose next job
 // waits, and Resized that of the caller of Resize. (Done of a job that panicked, called
-// Goexit or never ran has a goroutine of its own, which the other waits for.) No lock is
+// Goexit or never ran has a goroutine of its own, which the other waits for. When a pool is
+// cancelled, those of the jobs in its queue come one after the other.) No lock is
 // held meanwhile, and they may call the pool as a Func may, with the context that they are
-// given. A hook that panics has the panic logged by [slog.Error], and all goes on as
+// given. But Queued and Rejected of TrySubmit, which has no context, must not wait for
+// the pool when the call comes from a job. A hook that panics has the panic logged by [slog.Error], and all goes on as
 // if it had returned. One that calls [runtime.Goexit] ends the goroutine: of a submitter
 // his own; in Started it is as if Func had called it, and in Done the job has its outcome
-// already.
+// already. What it ends is that goroutine, and not the hooks of others.
 type Hooks struct {
 	// Queued is called when a job is brought, before it has a place in the queue. ctx is
 	// the submitter's.
@@ -52,8 +59,8 @@ type Hooks struct {
 	// the context that it returns: ctx, or one derived from it. nil stands for ctx.
 	Started func(ctx context.Context, j JobInfo) context.Context
 	// Done is called after the last call of Func, when the outcome is certain, and
-	// before anybody receives it. ctx is what Started returned, or where the job never ran, that
-	// of Submit, for a refused call, or the one it would have run under.
+	// before anybody receives it. ctx is what Started of the same Hooks returned. Where the job
+	// never ran it is the one that it would have run under, or for a refused call its own.
 	Done func(ctx context.Context, j JobInfo)
 	// Rejected is called when a call that brings jobs is refused, before it returns err.
 	// ctx is the submitter's; that of TrySubmit, which has none, is context.Background.
@@ -81,22 +88,36 @@ func (h *hooked) guard(hook string) {
 	}
 }
 
-func (h *hooked) queued(ctx context.Context, j JobInfo) {
-	for i := range h.hooks {
-		if f := h.hooks[i].Queued; f != nil {
-			h.job("Queued", f, ctx, j)
-		}
+// queued calls the hooks in order; so do started and rejected. As in done, the others are
+// called too if one ends the goroutine.
+func (h *hooked) queued(ctx context.Context, j JobInfo) { h.queuedFrom(0, ctx, j) }
+
+func (h *hooked) queuedFrom(i int, ctx context.Context, j JobInfo) {
+	if i == len(h.hooks) {
+		return
+	}
+	defer h.queuedFrom(i+1, ctx, j)
+	if f := h.hooks[i].Queued; f != nil {
+		h.job("Queued", f, ctx, j)
 	}
 }
 
 // done calls those that come last first, as deferred functions are: what Started of the
 // first began ends last.
-func (h *hooked) done(ctx context.Context, j JobInfo) {
-	for _, hooks := range slices.Backward(h.hooks) {
-		if hooks.Done != nil {
-			h.job("Done", hooks.Done, ctx, j)
-		}
+func (h *hooked) done(under []context.Context, j JobInfo) {
+	n := len(under)
+	if n == 0 {
+		return
 	}
+	defer h.done(under[:n-1], j)
+	if f := h.hooks[n-1].Done; f != nil {
+		h.job("Done", f, under[n-1], j)
+	}
+}
+
+// all is ctx for each of the hooks.
+func (h *hooked) all(ctx context.Context) []context.Context {
+	return slices.Repeat([]context.Context{ctx}, len(h.hooks))
 }
 
 func (h *hooked) job(hook string, f func(context.Context, JobInfo), ctx context.Context, j JobInfo) {
@@ -104,10 +125,15 @@ func (h *hooked) job(hook string, f func(context.Context, JobInfo), ctx context.
 	f(ctx, j)
 }
 
-func (h *hooked) started(ctx context.Context, j JobInfo) context.Context {
+// started notes in under which context Done of each of the hooks is to have. One that ends
+// the goroutine does so in place of Func: those after it don't see the start of a call that
+// there is none of.
+func (h *hooked) started(ctx context.Context, j JobInfo, under []context.Context) context.Context {
 	for i := range h.hooks {
+		under[i] = ctx // if it ends the goroutine
 		if f := h.hooks[i].Started; f != nil {
 			ctx = h.start(f, ctx, j)
+			under[i] = ctx
 		}
 	}
 	return ctx
@@ -122,11 +148,15 @@ func (h *hooked) start(f func(context.Context, JobInfo) context.Context, ctx con
 	return under
 }
 
-func (h *hooked) rejected(ctx context.Context, err error) {
-	for i := range h.hooks {
-		if f := h.hooks[i].Rejected; f != nil {
-			h.reject(f, ctx, err)
-		}
+func (h *hooked) rejected(ctx context.Context, err error) { h.rejectedFrom(0, ctx, err) }
+
+func (h *hooked) rejectedFrom(i int, ctx context.Context, err error) {
+	if i == len(h.hooks) {
+		return
+	}
+	defer h.rejectedFrom(i+1, ctx, err)
+	if f := h.hooks[i].Rejected; f != nil {
+		h.reject(f, ctx, err)
 	}
 }
 

@@ -200,6 +200,7 @@ func TestHooks_OfJobsThatNeverRan(t *testing.T) {
 		for _, j := range d.jobs["Done"] {
 			assert.Equal(t, "thumbs", j.Pool)
 			assert.NotZero(t, j.ID)
+			assert.Equal(t, j.Job == 4, j.Refused, j.Job)
 		}
 	})
 }
@@ -269,6 +270,98 @@ func TestHooks_Several(t *testing.T) {
 			"Started 1 #1 one", "Started 1 #1 <nil>",
 			"Done 1 #1 ok started", "Done 1 #1 ok started",
 		}, d.read())
+	})
+}
+
+// Done has the context of Started of the same Hooks, also when that of others, or Func, has
+// ended the goroutine.
+func TestHooks_DoneHasTheContextOfStarted(t *testing.T) {
+	for _, exits := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			observer := func(name string) workerpool.Hooks {
+				return workerpool.Hooks{
+					Started: func(ctx context.Context, _ workerpool.JobInfo) context.Context {
+						return context.WithValue(ctx, key("whose"), name)
+					},
+					Done: func(ctx context.Context, _ workerpool.JobInfo) { assert.Equal(t, name, ctx.Value(key("whose"))) },
+				}
+			}
+			last := observer("last")
+			if exits {
+				last = workerpool.Hooks{
+					Started: func(context.Context, workerpool.JobInfo) context.Context { runtime.Goexit(); return nil },
+					Done:    func(ctx context.Context, _ workerpool.JobInfo) { assert.Equal(t, "second", ctx.Value(key("whose"))) },
+				}
+			}
+			p := newPoolOf(t, variously, sized(1, 4, workerpool.WithHooks(observer("first")), workerpool.WithHooks(observer("second")), workerpool.WithHooks(last))...)
+			defer p.Stop()
+			for _, job := range []int{1, jobPanics, jobExits} {
+				_, err := p.Do(t.Context(), job)
+				if exits {
+					assert.ErrorIs(t, err, workerpool.ErrGoexit)
+				}
+			}
+			_, err := p.Collect(t.Context(), []int{1, jobPanics, jobExits})
+			assert.NoError(t, err)
+		})
+	}
+}
+
+// A hook that ends its goroutine takes nothing away from others: each Queued has its Done.
+func TestHooks_OneExitsOthersDoNot(t *testing.T) {
+	bad := map[string]workerpool.Hooks{
+		"Queued":   {Queued: func(context.Context, workerpool.JobInfo) { runtime.Goexit() }},
+		"Started":  {Started: func(context.Context, workerpool.JobInfo) context.Context { runtime.Goexit(); return nil }},
+		"Done":     {Done: func(context.Context, workerpool.JobInfo) { runtime.Goexit() }},
+		"Rejected": {Rejected: func(context.Context, error) { runtime.Goexit() }},
+	}
+	for what, hooks := range bad {
+		for _, first := range []bool{true, false} {
+			bubble(t, func(t *testing.T) {
+				var queued, done, rejected atomic.Int64
+				good := workerpool.Hooks{
+					Queued:   func(context.Context, workerpool.JobInfo) { queued.Add(1) },
+					Done:     func(context.Context, workerpool.JobInfo) { done.Add(1) },
+					Rejected: func(context.Context, error) { rejected.Add(1) },
+				}
+				order := []workerpool.Option{workerpool.WithHooks(good), workerpool.WithHooks(hooks), workerpool.WithTiming()}
+				if first {
+					order[0], order[1] = order[1], order[0]
+				}
+				p := newPoolOf(t, variously, sized(1, 1, order...)...)
+				for _, job := range []int{1, jobSleeps, 2, 3} { // the last two have to wait, and one is refused
+					go func() { _, _ = p.Do(t.Context(), job) }()
+					synctest.Wait()
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				go func() { _, _ = p.Do(ctx, 4) }()
+				time.Sleep(2 * time.Second)
+				p.Stop()
+				synctest.Wait()
+				assert.Equal(t, int64(5), queued.Load(), what)
+				assert.Equal(t, int64(5), done.Load(), what)
+				if what == "Done" || what == "Rejected" { // else no job is in the way of others
+					assert.Equal(t, int64(2), rejected.Load(), what)
+				}
+				assert.Zero(t, p.Stats().Timing.OldestQueued, what)
+			})
+		}
+	}
+}
+
+// A caller who takes his job back is told so, whatever a hook does.
+func TestHooks_DoneOfAJobTakenBackExits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, variously, sized(1, 4, workerpool.WithHooks(workerpool.Hooks{
+			Done: func(_ context.Context, j workerpool.JobInfo) { assert.False(t, j.Refused); runtime.Goexit() },
+		}))...)
+		defer p.Stop()
+		assert.NoError(t, p.TrySubmit(jobSleeps))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := p.Do(ctx, 1)
+		assert.ErrorIs(t, err, workerpool.ErrNotRun)
 	})
 }
 

@@ -65,13 +65,26 @@ func (o *observer) now() (t time.Time) {
 // bring is for a job that its submitter has just brought.
 func (o *observer) bring(ctx context.Context, job any) *record {
 	r := &record{id: o.lastID.Add(1), queued: o.now()}
-	if len(o.hooks) > 0 {
-		o.queued(ctx, o.info(r, job))
-	}
 	if o.timing {
 		o.wait(r)
 	}
+	if len(o.hooks) > 0 {
+		o.bringToHooks(ctx, r, job)
+	}
 	return r
+}
+
+// bringToHooks calls Queued. If one of these hooks ends the goroutine, that is the end of the
+// job, for those who were told of it.
+func (o *observer) bringToHooks(ctx context.Context, r *record, job any) {
+	returned := false
+	defer func() {
+		if !returned {
+			o.neverRan(ctx, r, job, ErrGoexit, true)
+		}
+	}()
+	o.queued(ctx, o.info(r, job))
+	returned = true
 }
 
 func (o *observer) info(r *record, job any) JobInfo {
@@ -114,13 +127,14 @@ func (o *observer) waitsNoMore(r *record) {
 	r.older, r.newer = nil, nil
 }
 
-// neverRan ends a job that has not run, because of err.
-func (o *observer) neverRan(ctx context.Context, r *record, job any, err error) {
+// neverRan ends a job that has not run, because of err. Where it was accepted, refused is
+// false.
+func (o *observer) neverRan(ctx context.Context, r *record, job any, err error, refused bool) {
 	o.waitsNoMore(r)
 	if len(o.hooks) > 0 {
 		j := o.info(r, job)
-		j.Err = err
-		o.done(ctx, j)
+		j.Err, j.Refused = err, refused
+		o.contained(func() { o.done(o.all(ctx), j) })
 	}
 }
 
@@ -188,7 +202,7 @@ func (p *Pool[T, R]) turnedAway(ctx context.Context, r *record, job T, err error
 		ctx = context.Background()
 	}
 	if r != nil {
-		o.neverRan(ctx, r, job, err)
+		o.neverRan(ctx, r, job, err, true)
 	}
 	o.rejected(ctx, err)
 	return err
@@ -224,8 +238,8 @@ func (p *Pool[T, R]) submitObserved(ctx context.Context, op string, job T, wait 
 type view[T, R any] struct {
 	shard     *shard // nil without timing
 	goroutine uint64
-	ctx       context.Context // of Func
-	ended     *outcome[R]     // what became of it, while the hook Done runs
+	under     []context.Context // those that the hooks Done are to have
+	ended     *outcome[R]       // what became of it, while these run
 
 	mu   sync.Mutex // Running looks at what follows
 	job  T
@@ -245,7 +259,7 @@ func (w *worker[T, R]) observed() {
 	if o == nil {
 		return
 	}
-	w.view = &view[T, R]{}
+	w.view = &view[T, R]{under: make([]context.Context, len(o.hooks))}
 	if o.timing {
 		w.view.shard = o.nextShardOf()
 	}
@@ -266,10 +280,12 @@ func (w *worker[T, R]) starts(ctx context.Context, job T, r *record) context.Con
 	v.job, v.info = job, info
 	v.mu.Unlock()
 	if len(o.hooks) > 0 {
+		for i := range v.under {
+			v.under[i] = ctx
+		}
 		info.Job = job
-		ctx = o.started(ctx, info)
+		ctx = o.started(ctx, info, v.under)
 	}
-	v.ctx = ctx
 	return ctx
 }
 
@@ -286,7 +302,7 @@ func (w *worker[T, R]) ends(out outcome[R]) {
 	if len(o.hooks) > 0 {
 		info.Job = job
 		v.ended = &out // for the case that the hook ends the goroutine
-		o.done(v.ctx, info)
+		o.done(v.under, info)
 		v.ended = nil
 	}
 	v.clear()
@@ -319,7 +335,7 @@ func (w *worker[T, R]) endsAbnormally(out outcome[R]) outcome[R] {
 // clear is for when the job is gone, so that v does not keep it.
 func (v *view[T, R]) clear() {
 	var none T
-	v.ctx = nil
+	clear(v.under)
 	v.mu.Lock()
 	v.job, v.info = none, JobInfo{}
 	v.mu.Unlock()

@@ -106,7 +106,8 @@ func WithContext(ctx context.Context) Option {
 	return optionFunc(func(c *config) { c.ctx, c.hasContext = ctx, true })
 }
 
-// WithName names the pool in its errors and in [Stats].
+// WithName names the pool in its errors and in [Stats], and is what tells its metrics, its
+// goroutines in profiles and its jobs in traces from those of other pools: so give each its own.
 func WithName(name string) Option {
 	return optionFunc(func(c *config) { c.name = name })
 }
@@ -128,7 +129,7 @@ func WithJobTimeout(d time.Duration) Option {
 // WithoutResults is for a pool whose results nobody reads: jobs that Submit and TrySubmit
 // bring leave nothing on Results, so no worker waits for a reader. Their outcomes reach
 // [Hooks] and [Stats] only; a panic that no hook Done is there to see is logged by
-// [slog.Error]. Results is closed at the end all the same, and Stop returns nil. Do and bulk
+// [slog.Error]. (Any hook Done counts, be it one that only counts jobs: poollog.Jobs logs them.) Results is closed at the end all the same, and Stop returns nil. Do and bulk
 // calls give their results to their callers as ever.
 func WithoutResults() Option {
 	return optionFunc(func(c *config) { c.noResults = true })

@@ -31,7 +31,8 @@ type Inspector interface {
 // and so is one that has to wait there because the pool has shrunk: to learn that
 // everything is finished, [Pool.Wait].
 type Stats struct {
-	Name string `json:"name"` // of WithName
+	Name   string `json:"name"`   // of WithName
+	Closed bool   `json:"closed"` // nothing is accepted any more
 
 	Workers  int `json:"workers"`  // how many jobs may run at once: of WithWorkers or Resize
 	Busy     int `json:"busy"`     // workers that have a job: inside Func, or with a result that Results has no room for
@@ -84,6 +85,7 @@ func (p *Pool[T, R]) Stats() Stats {
 	p.mu.Unlock()
 
 	s.Name = p.name
+	s.Closed = p.ctx == nil || !p.accepting()
 	s.Busy, s.Queued, s.Unread = l.running, l.waiting, l.unread
 	s.Capacity = cap(p.jobs)
 	s.NotRun = p.notRun.Load()

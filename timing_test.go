@@ -111,6 +111,43 @@ func TestTiming_NothingWaitsAtTheEnd(t *testing.T) {
 	})
 }
 
+// What Stats has returned does not change any more.
+func TestTiming_IsAValue(t *testing.T) {
+	p := newPoolOf(t, asleep, sized(1, 3, workerpool.WithTiming())...)
+	defer p.Stop()
+	run := func() workerpool.Timing {
+		_, err := p.Do(t.Context(), 0)
+		assert.NoError(t, err)
+		return *p.Stats().Timing
+	}
+	in := func(h workerpool.Histogram) (n uint64) {
+		for b := range h.Buckets() {
+			n += b.Count
+		}
+		return n
+	}
+	first := run()
+	for range 20 {
+		run()
+	}
+	assert.Equal(t, uint64(1), in(first.Wait))
+	assert.Equal(t, uint64(1), in(first.Run))
+}
+
+// A job waits from when it was brought, also while the hook Queued takes its time.
+func TestTiming_ASlowHook(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, asleep, sized(1, 3, workerpool.WithTiming(), workerpool.WithHooks(workerpool.Hooks{
+			Queued: func(context.Context, workerpool.JobInfo) { time.Sleep(10 * time.Second) },
+		}))...)
+		defer p.Stop()
+		go func() { _, _ = p.Do(t.Context(), 1) }()
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, 5*time.Second, p.Stats().Timing.OldestQueued)
+		time.Sleep(time.Minute)
+	})
+}
+
 func TestTiming_OfBulkCalls(t *testing.T) {
 	matrix(t, func(t *testing.T, workers, buffer int) {
 		p := newPoolOf(t, asleep, sized(workers, buffer, workerpool.WithTiming())...)

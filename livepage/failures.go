@@ -35,7 +35,7 @@ type failures struct {
 
 func (f *failures) hooks() workerpool.Hooks {
 	return workerpool.Hooks{Done: func(_ context.Context, j workerpool.JobInfo) {
-		if j.Err != nil {
+		if j.Err != nil && !j.Refused {
 			f.add(j.Pool, j.Err)
 		}
 	}}
@@ -57,7 +57,7 @@ func (f *failures) add(pool string, err error) {
 	groups := f.groups[pool]
 	if groups == nil {
 		if len(f.groups) >= keepNames {
-			return
+			f.dropOldestName()
 		}
 		groups = map[string]*Group{}
 		f.groups[pool] = groups
@@ -72,6 +72,23 @@ func (f *failures) add(pool string, err error) {
 	}
 	g.Text, g.Last, g.Stack = text, now, stack
 	g.Count++
+}
+
+func (f *failures) dropOldestName() {
+	var oldest string
+	var last time.Time
+	for name, groups := range f.groups {
+		var at time.Time // of its latest error
+		for _, g := range groups {
+			if g.Last.After(at) {
+				at = g.Last
+			}
+		}
+		if last.IsZero() || at.Before(last) {
+			oldest, last = name, at
+		}
+	}
+	delete(f.groups, oldest)
 }
 
 func dropOldest(groups map[string]*Group) {

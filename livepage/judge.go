@@ -9,42 +9,60 @@ import (
 // State is what a pool is like.
 type State string
 
-// The states.
+// The states. Of several that fit, the last one here is given.
 const (
 	Idle      State = "idle"      // has nothing to do
 	Working   State = "working"   // does what comes
-	Busy      State = "busy"      // all workers have a job, and others wait no longer than that
+	Busy      State = "busy"      // all workers have a job, and the queue does not grow
 	Saturated State = "saturated" // more comes than is done
-	Blocked   State = "blocked"   // nobody reads the results
-	Stuck     State = "stuck"     // jobs run far longer than they use to
-	Failing   State = "failing"   // most jobs fail
+	Failing   State = "failing"   // at least half of the jobs fail
+	Stuck     State = "stuck"     // all workers have a job, and nothing ends for far longer than jobs take
+	Blocked   State = "blocked"   // nobody reads the results, or not fast enough
+	Draining  State = "draining"  // closed, and finishes what it has
+	Closed    State = "closed"    // and finished
 )
 
-// judge says what a pool is like, and what could be done. trend is by how many jobs the
-// queue has grown.
-func judge(p Pool, trend int) (State, string) {
+// judge says what a pool is like, and what could be done. trend is by how many the jobs that
+// wait have grown, and usual is the longest that nearly all jobs have ever taken.
+func judge(p Pool, trend int, usual float64) (State, string) {
 	all := p.Busy >= p.Workers
+	isQuiet := all && p.Quiet >= quiet.Seconds()
 	switch {
-	case all && p.Unread > 0 && p.Rates.Completed == 0 && len(p.Running) == 0 && p.Queued > 0:
-		return Blocked, fmt.Sprintf("Nobody reads the results: %d wait, and all %s with one more in hand. Read Results, or use WithoutResults.",
-			p.Unread, count(p.Workers, "worker"))
-	case all && p.Rates.Completed == 0 && p.Run.P99 > 0 && p.Longest > 10*p.Run.P99:
-		return Stuck, fmt.Sprintf("Nothing ends: the longest job has run for %s, where 99 of 100 take at most %s. See which below.",
-			duration(p.Longest), duration(p.Run.P99))
-	case p.Rates.Failed > 0 && p.Rates.Failed >= p.Rates.Completed/2:
+	case p.Closed && p.Busy == 0 && p.Queued == 0:
+		return Closed, "Closed. It accepts nothing, and has finished all." + p.refuses()
+	case all && p.blocked(isQuiet):
+		return Blocked, fmt.Sprintf("Nobody reads the results, or not fast enough: %d wait, and the workers have one more each. Read Results, or use WithoutResults.", p.Unread)
+	case isQuiet && usual > 0 && p.Longest > 10*usual:
+		return Stuck, fmt.Sprintf("Nothing ends, for %s: the longest job has run for %s, where 99 of 100 take at most %s. See which below.",
+			duration(p.Quiet), duration(p.Longest), duration(usual))
+	case p.Closed:
+		return Draining, fmt.Sprintf("Closed. %s, %d more in the queue.", p.busy(), p.Queued) + p.refuses()
+	case p.Rates.Completed > 0 && p.Rates.Failed > 0 && p.Rates.Failed >= p.Rates.Completed/2:
 		return Failing, fmt.Sprintf("%.0f%% of the jobs fail. See the errors below.", 100*p.Rates.Failed/p.Rates.Completed)
+	case isQuiet:
+		return Busy, fmt.Sprintf("%s, and nothing has ended for %s. If jobs do not take that long, see what runs.", p.busy(), duration(p.Quiet))
 	case all && p.saturated(trend):
 		return Saturated, p.saturation()
 	case all:
-		return Busy, fmt.Sprintf("All %s busy, and the queue does not grow.", are(p.Workers, "worker"))
+		return Busy, p.busy() + ", and the queue does not grow."
 	case p.Busy > 0 || p.Rates.Come > 0:
-		return Working, fmt.Sprintf("%d of %s busy.", p.Busy, are(p.Workers, "worker"))
+		return Working, p.busy() + "."
 	}
 	return Idle, "Nothing to do."
 }
 
+// blocked is asked where all workers have a job. Where times are taken it is known which of
+// them run; else it tells that Results is full and nothing ends.
+func (p Pool) blocked(isQuiet bool) bool {
+	full := p.Unread >= p.Capacity
+	if p.Timed {
+		return full && len(p.Running) == 0
+	}
+	return full && p.Capacity > 0 && isQuiet
+}
+
 // saturated reports whether more comes than is done: the queue is full, or grows, or jobs
-// wait for longer than they run.
+// wait for far longer than they run.
 func (p Pool) saturated(trend int) bool {
 	full := p.Capacity > 0 && p.Queued >= p.Capacity
 	return full || p.Rates.Rejected > 0 || trend > p.Workers || p.Run.Count > 0 && p.Oldest > max(1, 10*p.Run.P95)
@@ -61,37 +79,25 @@ func (p Pool) saturation() string {
 		s += ", the queue is full"
 	}
 	if p.Waiting > 0 {
-		s += fmt.Sprintf(", %s for a place", wait(p.Waiting, "submitter"))
+		s += fmt.Sprintf(", %d waiting for a place", p.Waiting)
 	}
 	need := int(math.Ceil(p.Need))
 	switch {
-	case p.Need == 0:
+	case !p.Timed:
 		return s + ". With WithTiming this page could say how many workers it takes."
 	case need > p.Workers:
 		return s + fmt.Sprintf(". At %s a job, %d workers instead of %d would keep up, if what they use can take it.", duration(p.Run.Mean), need, p.Workers)
 	}
-	return s + fmt.Sprintf(". Submitters wait for places: more than %d workers would let them go on.", p.Workers)
+	return s + fmt.Sprintf(". More than %d workers would empty the queue.", p.Workers)
 }
 
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func (p Pool) busy() string { return fmt.Sprintf("%d of %d workers busy", p.Busy, p.Workers) }
 
-func wait(n int, what string) string {
-	if n == 1 {
-		return "1 " + what + " waits"
+func (p Pool) refuses() string {
+	if p.Rates.Rejected == 0 {
+		return ""
 	}
-	return count(n, what) + " wait"
-}
-
-func are(n int, what string) string {
-	if n == 1 {
-		return "1 " + what + " is"
-	}
-	return count(n, what) + " are"
+	return fmt.Sprintf(" %s/s come all the same, and are refused.", rate(p.Rates.Rejected))
 }
 
 // rate is a rate as people read it.

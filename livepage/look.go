@@ -1,14 +1,15 @@
 package livepage
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -18,14 +19,28 @@ const (
 	ratesFor   = 10 * time.Second // what rates are of
 	timesFor   = time.Minute      // what quantiles are of
 	keepTimes  = 5 * time.Second  // how far apart the states are that quantiles are taken between
+	quiet      = 5 * time.Second  // after which it means something that nothing ends
 	showJobs   = 8                // of those that run
 )
 
 // watched is a pool, and what the page has seen of it.
 type watched struct {
+	id      uint64
 	pool    workerpool.Inspector
 	history []sample
 	times   []timed
+	ended   time.Time // when the last job was seen to have ended, or the first look, if none has
+}
+
+func newWatched(id uint64, pool workerpool.Inspector) *watched {
+	now, s := time.Now(), pool.Stats()
+	w := &watched{id: id, pool: pool, ended: now}
+	if s.Timing != nil {
+		w.times = []timed{{now, s.Timing}}
+	}
+	s.Timing = nil
+	w.history = []sample{{now, s}}
+	return w
 }
 
 // sample is what a pool was like at a time, with its cumulative counts.
@@ -66,7 +81,9 @@ type Process struct {
 // Pool is what there is to be said of one pool.
 type Pool struct {
 	workerpool.Stats
+	ID      uint64  `json:"id"`    // of no other pool of the page
 	Timed   bool    `json:"timed"` // made with WithTiming
+	Quiet   float64 `json:"quiet"` // how long no job has been seen to end
 	State   State   `json:"state"`
 	Say     string  `json:"say"` // what it means, in a sentence
 	Rates   Rates   `json:"rates"`
@@ -80,7 +97,8 @@ type Pool struct {
 	History []Point `json:"history,omitempty"` // in JSON, and in the first event
 }
 
-// Rates are how often things happened in a second, over the last ten.
+// Rates are how often things happened in a second, over the last ten, or since somebody last
+// looked.
 type Rates struct {
 	Come      float64 `json:"come"` // brought: accepted, waiting for a place, or refused
 	Completed float64 `json:"completed"`
@@ -88,7 +106,8 @@ type Rates struct {
 	Rejected  float64 `json:"rejected"`
 }
 
-// Times are of jobs that ended in the last minute. Without WithTiming Count is 0.
+// Times are of jobs that ended in the last minute, or since somebody last looked. Without
+// WithTiming Count is 0.
 type Times struct {
 	Count uint64  `json:"count"`
 	Mean  float64 `json:"mean"`
@@ -103,6 +122,7 @@ type Job struct {
 	Text    string  `json:"text"`
 	Attempt int     `json:"attempt"`
 	For     float64 `json:"for"`
+	InHook  bool    `json:"inHook"` // Func is through, and a hook Done is not
 }
 
 // Point is one of the charts: a moment, and the rates since the one before.
@@ -116,20 +136,21 @@ type Point struct {
 
 // look returns what the pools are like, or were less than an interval ago.
 func (p *Page) look() *frame {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.looking.Lock()
+	defer p.looking.Unlock()
 	now := time.Now()
 	// A little earlier than due will do: viewers come when their own timers fire.
-	if p.last != nil && now.Sub(p.last.at) < p.interval*9/10 {
-		return p.last
+	if last := p.last.Load(); last != nil && now.Sub(last.at) < p.interval*9/10 {
+		return last
 	}
-	v := View{Time: now, Every: p.interval.Seconds(), Process: process(), Pools: make([]Pool, 0, len(p.pools))}
-	for _, w := range p.pools {
+	pools := p.shown()
+	v := View{Time: now, Every: p.interval.Seconds(), Process: process(), Pools: make([]Pool, 0, len(pools))}
+	for _, w := range pools {
 		v.Pools = append(v.Pools, p.lookAt(w, now))
 	}
 	f := &frame{at: now, view: v}
 	f.event = sync.OnceValue(func() []byte { return event(f.view.withoutHistory()) })
-	p.last = f
+	p.last.Store(f)
 	return f
 }
 
@@ -140,27 +161,37 @@ func process() Process {
 
 func (p *Page) lookAt(w *watched, now time.Time) Pool {
 	s := w.pool.Stats()
+	timing := s.Timing
+	s.Timing = nil // its histograms are large, and of all time
 	w.keep(sample{now, s})
-	v := Pool{Stats: s, Rates: w.rates(), History: w.points(), Errors: p.failures.of(s.Name)}
-	if t := s.Timing; t != nil {
+	v := Pool{
+		Stats: s, ID: w.id, Quiet: now.Sub(w.ended).Seconds(), Rates: w.rates(), History: w.points(),
+		Running: []Job{}, Errors: p.failures.of(s.Name),
+	}
+	usual := 0.0
+	if t := timing; t != nil {
 		v.Timed = true
 		before := w.before(timed{now, t})
-		run := t.Run.Add(t.Failed).Sub(before.Run.Add(before.Failed))
+		all := t.Run.Add(t.Failed)
+		run := all.Sub(before.Run.Add(before.Failed))
+		usual = all.Quantile(0.99).Seconds()
 		v.Oldest, v.Longest = t.OldestQueued.Seconds(), t.LongestRunning.Seconds()
 		v.Wait, v.Run = timesOf(t.Wait.Sub(before.Wait)), timesOf(run)
 		v.Need = v.Run.Mean * v.Rates.Come
 		v.Running = p.jobs(w.pool.Running(), now)
 	}
-	v.Timing = nil // its histograms are of all time
-	v.State, v.Say = judge(v, w.trend())
+	v.State, v.Say = judge(v, w.trend(), usual)
 	return v
 }
 
-// keep adds a sample to the history, and drops what is too old.
+// keep adds a sample to the history, and drops what is too old, but for the last one before.
 func (w *watched) keep(s sample) {
+	if last := w.history[len(w.history)-1]; last.stats.Completed != s.stats.Completed {
+		w.ended = s.at
+	}
 	w.history = append(w.history, s)
 	old := 0
-	for old < len(w.history)-1 && s.at.Sub(w.history[old].at) > historyFor {
+	for old < len(w.history)-2 && s.at.Sub(w.history[old].at) > historyFor {
 		old++
 	}
 	w.history = slices.Delete(w.history, 0, old)
@@ -172,13 +203,10 @@ func (w *watched) before(t timed) workerpool.Timing {
 		w.times = append(w.times, t)
 	}
 	old := 0
-	for old < len(w.times)-1 && t.at.Sub(w.times[old].at) > timesFor {
+	for old < len(w.times)-2 && t.at.Sub(w.times[old].at) > timesFor {
 		old++
 	}
 	w.times = slices.Delete(w.times, 0, old)
-	if len(w.times) == 1 { // nothing earlier has been seen
-		return workerpool.Timing{}
-	}
 	return *w.times[0].timing
 }
 
@@ -242,10 +270,11 @@ func timesOf(h workerpool.Histogram) Times {
 
 // jobs returns those that have run longest.
 func (p *Page) jobs(running []workerpool.JobInfo, now time.Time) []Job {
-	slices.SortFunc(running, func(a, b workerpool.JobInfo) int { return cmp.Compare(a.Started.UnixNano(), b.Started.UnixNano()) })
-	var jobs []Job
-	for _, j := range running[:min(showJobs, len(running))] {
-		jobs = append(jobs, Job{ID: j.ID, Text: p.text(j), Attempt: j.Attempt, For: max(0, now.Sub(j.Started).Seconds())})
+	jobs := []Job{}
+	for _, j := range running[:min(showJobs, len(running))] { // those that began first come first
+		jobs = append(jobs, Job{
+			ID: j.ID, Text: p.text(j), Attempt: j.Attempt, For: max(0, now.Sub(j.Started).Seconds()), InHook: !j.Finished.IsZero(),
+		})
 	}
 	return jobs
 }
@@ -266,6 +295,10 @@ func (p *Page) text(j workerpool.JobInfo) (text string) {
 // shorten cuts what is too long to be read at a glance.
 func shorten(text string) string {
 	const most = 200
+	if len(text) > most*utf8.UTFMax { // it may be huge
+		text = text[:most*utf8.UTFMax]
+	}
+	text = strings.ToValidUTF8(text, "�")
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most-1]) + "…"
 	}

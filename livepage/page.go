@@ -20,8 +20,11 @@ package livepage
 
 import (
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/boundedgo/workerpool"
@@ -30,17 +33,20 @@ import (
 // Options are what a page can be told. The zero Options are good ones.
 type Options struct {
 	// Interval is how often the page looks at the pools while somebody looks at it: a
-	// second, if it is 0. It is never less than a tenth of a second.
+	// second, unless it is positive, and never less than a tenth of a second.
 	Interval time.Duration
-	// Describe returns a short text about a job that runs. It is called while Func has the
-	// job, so it may read only what Func does not write. If it is nil the page shows the
-	// numbers of jobs.
+	// Describe returns a short text about a job that runs, or has just ended: so it may read
+	// only what nobody writes, neither Func nor who receives the Result. Viewers wait for it,
+	// so it should not block. If it is nil the page shows the numbers of jobs.
 	Describe func(job any) string
 }
 
 // Page is an [http.Handler] that shows pools. It has no goroutine but those of requests,
 // and looks at the pools only while there are some, once each interval however many viewers there
-// are. So its charts begin when somebody first looks.
+// are. So its charts begin when somebody first looks, and the rates that he sees at first are
+// those since the pool was added, or since somebody last looked.
+//
+// A Page is made by [New]. All its methods may be called from any goroutine.
 type Page struct {
 	interval time.Duration
 	describe func(job any) string
@@ -48,16 +54,19 @@ type Page struct {
 	closed   chan struct{}
 	close    func()
 
-	mu    sync.Mutex // held while the pools are looked at, and never while a viewer is served
+	mu    sync.Mutex // held for a moment only
 	pools []*watched
-	last  *frame
+	added uint64 // pools, ever
+
+	looking sync.Mutex // held while the pools are looked at, and never while a viewer is served
+	last    atomic.Pointer[frame]
 }
 
 // New makes a page that shows no pool yet.
 func New(o Options) *Page {
 	p := &Page{interval: o.Interval, describe: o.Describe, closed: make(chan struct{})}
 	p.close = sync.OnceFunc(func() { close(p.closed) })
-	if p.interval == 0 {
+	if p.interval <= 0 {
 		p.interval = time.Second
 	}
 	p.interval = max(p.interval, time.Second/10)
@@ -65,42 +74,46 @@ func New(o Options) *Page {
 }
 
 // Add has the page show pools too, in the order in which they were added. It may be called at
-// any time. A pool that has ended stays on the page until it is removed.
+// any time. A nil pool is ignored. A pool that has ended stays on the page until it is removed.
 func (p *Page) Add(pools ...workerpool.Inspector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pool := range pools {
-		p.pools = append(p.pools, &watched{pool: pool})
+		if v := reflect.ValueOf(pool); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			continue
+		}
+		p.added++
+		p.pools = append(p.pools, newWatched(p.added, pool))
 	}
-	p.last = nil
+	p.last.Store(nil)
 }
 
 // Remove has the page show a pool no longer. One that it does not show is ignored.
 func (p *Page) Remove(pool workerpool.Inspector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.pools[:0]
-	for _, w := range p.pools {
-		if w.pool != pool {
-			kept = append(kept, w)
-		}
-	}
-	clear(p.pools[len(kept):])
-	p.pools = kept
-	p.last = nil
+	p.pools = slices.DeleteFunc(slices.Clone(p.pools), func(w *watched) bool { return w.pool == pool })
+	p.last.Store(nil)
 }
+
+func (p *Page) shown() []*watched {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.pools)
+}
+
+// Hooks returns hooks that tell the page of jobs that fail, of every pool that has them. The
+// page groups the errors by their texts, without regard to digits, and keeps the latest
+// groups of each pool's name: pools of one name share them. They are kept in memory for whoever
+// looks; use package poollog too where a panic of a pool WithoutResults has to be on record.
+func (p *Page) Hooks() workerpool.Hooks { return p.failures.hooks() }
 
 // Close lets the viewers go who get events, which a server that shuts down would wait for:
 //
 //	server.RegisterOnShutdown(page.Close)
 //
-// The page can be asked for what there is after that too.
+// After that the page can be asked for what there is, and sends no more events.
 func (p *Page) Close() { p.close() }
-
-// Hooks returns hooks that tell the page of jobs that fail, of every pool that has them. The
-// page groups the errors by their texts, without regard to digits, and keeps the latest
-// groups of each pool's name.
-func (p *Page) Hooks() workerpool.Hooks { return p.failures.hooks() }
 
 // ServeHTTP serves what the request accepts: see the documentation of the package.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -120,7 +133,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch format(r) {
 	case "html":
-		p.serveHTML(w)
+		p.serveHTML(w, r)
 	case "json":
 		p.serveJSON(w)
 	case "events":

@@ -148,10 +148,10 @@ func TestStates(t *testing.T) {
 		load  func(t *testing.T, p pool)
 	}{
 		{livepage.Idle, "Nothing to do", func(*testing.T, pool) {}},
-		{livepage.Working, "1 of 2 workers are busy", func(t *testing.T, p pool) {
+		{livepage.Working, "1 of 2 workers busy.", func(t *testing.T, p pool) {
 			assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
 		}},
-		{livepage.Busy, "All 2 workers are busy", func(t *testing.T, p pool) {
+		{livepage.Busy, "2 of 2 workers busy, and the queue does not grow", func(t *testing.T, p pool) {
 			assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
 			assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
 		}},
@@ -229,7 +229,7 @@ func TestNumbers(t *testing.T) {
 			}
 			time.Sleep(400 * time.Millisecond)
 			if i%2 == 0 {
-				view(t, page)
+				get(page, "HEAD", "/", "")
 			}
 		}
 		q := view(t, page).Pools[0]
@@ -256,10 +256,10 @@ func TestErrorsAreBounded(t *testing.T) {
 		p.Stop()
 	}
 	v := view(t, page)
-	assert.Len(t, v.Pools[0].Errors, 20)
-	assert.Len(t, v.Pools[99].Errors, 20)
-	assert.Empty(t, v.Pools[100].Errors)
-	assert.Len(t, []rune(v.Pools[0].Errors[0].Text), 200)
+	assert.Empty(t, v.Pools[99].Errors, "those of the latest hundred names are kept")
+	assert.Len(t, v.Pools[100].Errors, 20)
+	assert.Len(t, v.Pools[199].Errors, 20)
+	assert.Len(t, []rune(v.Pools[199].Errors[0].Text), 200)
 }
 
 func TestPanicsHaveStacks(t *testing.T) {
@@ -406,7 +406,158 @@ func TestEventsBehindAServer(t *testing.T) {
 }
 
 func TestIntervalHasABound(t *testing.T) {
-	for given, want := range map[time.Duration]float64{0: 1, time.Nanosecond: 0.1, -5: 0.1, time.Minute: 60} {
+	for given, want := range map[time.Duration]float64{0: 1, time.Nanosecond: 0.1, -5: 1, time.Minute: 60} {
 		assert.Equal(t, want, view(t, livepage.New(livepage.Options{Interval: given})).Every)
 	}
+}
+
+// What nobody has looked at for long is judged by what has been since.
+func TestFirstLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, timing := range []bool{true, false} {
+			page := livepage.New(livepage.Options{})
+			opts := []workerpool.Option{workerpool.WithWorkers(2), workerpool.WithBuffer(8)}
+			if timing {
+				opts = append(opts, workerpool.WithTiming())
+			}
+			p, err := workerpool.New(func(context.Context, int) (int, error) {
+				time.Sleep(time.Second)
+				return 0, nil
+			}, opts...)
+			require.NoError(t, err)
+			page.Add(p)
+			go func() {
+				for range p.Results() {
+					time.Sleep(time.Second / 4)
+				}
+			}()
+			go func() {
+				for p.Submit(t.Context(), 1) == nil {
+				}
+			}()
+			time.Sleep(100*time.Second + 100*time.Millisecond)
+			q := view(t, page).Pools[0]
+			assert.Equal(t, livepage.Saturated, q.State, q.Say)
+			assert.InDelta(t, 2, q.Rates.Completed, 0.1)
+			p.Stop()
+			q = view(t, page).Pools[0]
+			assert.Equal(t, livepage.Closed, q.State, q.Say)
+			time.Sleep(time.Minute) // for the reader
+		}
+	})
+}
+
+// A hang stays one for as long as it lasts.
+func TestHangs(t *testing.T) {
+	for what, before := range map[string]int{"after some jobs": 100, "from the beginning": 0} {
+		synctest.Test(t, func(t *testing.T) {
+			page := livepage.New(livepage.Options{})
+			p := newPool(t, page)
+			for range before {
+				_, _ = p.Do(t.Context(), sleeps(10*time.Millisecond))
+			}
+			for range 6 {
+				assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
+				synctest.Wait()
+			}
+			for i := range 30 {
+				for range 10 {
+					time.Sleep(time.Second)
+					get(page, "HEAD", "/", "")
+				}
+				time.Sleep(time.Second)
+				q := view(t, page).Pools[0]
+				switch {
+				case i == 0:
+				case before > 0:
+					assert.Equal(t, livepage.Stuck, q.State, what)
+				default:
+					assert.Contains(t, q.Say, "nothing has ended for", what)
+				}
+			}
+			p.Close()
+			time.Sleep(time.Second)
+			q := view(t, page).Pools[0]
+			if before == 0 {
+				assert.Equal(t, livepage.Draining, q.State)
+			}
+			p.Stop()
+		})
+	}
+}
+
+// Whether nobody reads is known of a pool with WithTiming, with any buffer.
+func TestBlocked(t *testing.T) {
+	for _, buffer := range []int{0, 4} {
+		synctest.Test(t, func(t *testing.T) {
+			page := livepage.New(livepage.Options{})
+			p := newPool(t, page, workerpool.WithBuffer(buffer))
+			for range 2 + buffer {
+				assert.NoError(t, p.Submit(t.Context(), sleeps(time.Millisecond)))
+			}
+			time.Sleep(time.Minute)
+			q := view(t, page).Pools[0]
+			assert.Equal(t, livepage.Blocked, q.State, q.Say)
+			p.Stop()
+		})
+	}
+}
+
+func TestNoPool(t *testing.T) {
+	page := livepage.New(livepage.Options{})
+	page.Add(nil, (*workerpool.Pool[int, int])(nil))
+	assert.Empty(t, view(t, page).Pools)
+}
+
+// A Describe that blocks keeps viewers, and nobody else.
+func TestDescribeThatBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var page *livepage.Page
+		page = livepage.New(livepage.Options{Describe: func(any) string {
+			<-gate
+			page.Add(nil)
+			return strings.Repeat("long ", 1<<20)
+		}})
+		p := newPool(t, page)
+		assert.NoError(t, p.TrySubmit(sleeps(time.Minute)))
+		synctest.Wait()
+		looked := make(chan livepage.View)
+		go func() { looked <- view(t, page) }()
+		synctest.Wait()
+		page.Add(p)
+		page.Remove(p)
+		close(gate)
+		assert.Len(t, []rune((<-looked).Pools[0].Running[0].Text), 200)
+		p.Stop()
+	})
+}
+
+// A pool keeps its history when another one is removed.
+func TestPoolsHaveIDs(t *testing.T) {
+	page := livepage.New(livepage.Options{})
+	first, second := newPool(t, page), newPool(t, page)
+	defer first.Stop()
+	defer second.Stop()
+	id := view(t, page).Pools[1].ID
+	page.Remove(first)
+	v := view(t, page)
+	require.Len(t, v.Pools, 1)
+	assert.Equal(t, id, v.Pools[0].ID)
+	assert.GreaterOrEqual(t, len(v.Pools[0].History), 3)
+}
+
+// What guards the page may ask for parameters of its own.
+func TestOtherParametersStay(t *testing.T) {
+	html := get(livepage.New(livepage.Options{}), "GET", "/?token=s%22e%26c", "text/html").Body.String()
+	assert.Contains(t, html, `src="?asset=page.js&amp;token=s%22e%26c"`)
+	assert.Contains(t, html, `href="?format=json&amp;token=s%22e%26c"`)
+}
+
+func TestNoEventsAfterClose(t *testing.T) {
+	page := livepage.New(livepage.Options{})
+	page.Close()
+	page.Close()
+	assert.Equal(t, http.StatusNoContent, get(page, "GET", "/?format=events", "").Code)
+	assert.Equal(t, http.StatusOK, get(page, "GET", "/", "").Code)
 }

@@ -37,18 +37,20 @@ type hooks struct {
 }
 
 func (h *hooks) queued(ctx context.Context, j workerpool.JobInfo) {
-	if s := trace.SpanContextFromContext(ctx); s.IsValid() {
-		h.links.put(jobKey{j.Pool, j.ID}, s)
-	}
+	h.links.put(jobKey{j.Pool, j.ID}, trace.SpanContextFromContext(ctx))
 }
 
-// started begins the span. The submitter's is in the context where he waits for the job.
+// started begins the span. The context is the caller's, with his span, where he waits for the
+// job, and else that of the pool, whose span, if it has one, is of whatever made the pool.
 func (h *hooks) started(ctx context.Context, j workerpool.JobInfo) context.Context {
-	from := h.links.take(jobKey{j.Pool, j.ID})
+	from, submitted := h.links.take(jobKey{j.Pool, j.ID})
 	opts := []trace.SpanStartOption{trace.WithAttributes(
 		named(j.Pool), attribute.Int64("workerpool.task.id", count(j.ID)), attribute.Int("workerpool.task.attempt", j.Attempt))}
-	if from.IsValid() && !trace.SpanContextFromContext(ctx).IsValid() {
-		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: from}))
+	if submitted && !from.Equal(trace.SpanContextFromContext(ctx)) {
+		opts = append(opts, trace.WithNewRoot())
+		if from.IsValid() {
+			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: from}))
+		}
 	}
 	if !j.Queued.IsZero() {
 		opts = append(opts, trace.WithAttributes(attribute.Float64("workerpool.task.wait", j.Started.Sub(j.Queued).Seconds())))

@@ -40,6 +40,8 @@ package otelpool
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"sync"
 
 	"go.opentelemetry.io/otel"
@@ -48,6 +50,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/outcomes"
 )
 
 const scope = "github.com/boundedgo/workerpool/otelpool"
@@ -78,16 +81,24 @@ func outcome(v string) attribute.KeyValue { return attribute.String("workerpool.
 func named(v string) attribute.KeyValue   { return attribute.String("workerpool.name", v) }
 
 // Observe has the metrics of pools read whenever the SDK collects, until Unregister of what it
-// returns is called. The error is one of the API.
+// returns is called. Each should have a name of its own, by [workerpool.WithName]: of several
+// with the same one the SDK keeps which it likes. The error is one of the API, or says that a pool is nil.
 func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, error) {
+	counters := make([]outcomes.Counter, len(pools))
+	for _, p := range pools {
+		if v := reflect.ValueOf(p); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			return nil, errors.New("otelpool: Observe: pool must not be nil")
+		}
+	}
 	m := to.meter()
 	i := newInstruments(m)
 	if i.err != nil {
 		return nil, i.err
 	}
 	return m.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, p := range pools {
-			i.observe(o, p.Stats())
+		for n, p := range pools {
+			s := p.Stats()
+			i.observe(o, s, counters[n].Of(s))
 		}
 		return nil
 	}, i.all...)
@@ -140,7 +151,7 @@ func (i *instruments) keep(o metric.Observable, err error) {
 	}
 }
 
-func (i *instruments) observe(o metric.Observer, s workerpool.Stats) {
+func (i *instruments) observe(o metric.Observer, s workerpool.Stats, n outcomes.Counts) {
 	name := named(s.Name)
 	pool := metric.WithAttributeSet(attribute.NewSet(name))
 	with := func(a attribute.KeyValue) metric.ObserveOption {
@@ -152,12 +163,12 @@ func (i *instruments) observe(o metric.Observer, s workerpool.Stats) {
 	o.ObserveInt64(i.queued, int64(s.Queued), pool)
 	o.ObserveInt64(i.capacity, int64(s.Capacity), pool)
 	o.ObserveInt64(i.unread, int64(s.Unread), pool)
-	o.ObserveInt64(i.submitted, count(s.Accepted), pool)
-	o.ObserveInt64(i.completed, count(s.Completed-s.Failed), with(outcome("ok")))
-	o.ObserveInt64(i.completed, count(s.Failed-s.Panicked), with(outcome("error")))
-	o.ObserveInt64(i.completed, count(s.Panicked), with(outcome("panic")))
-	o.ObserveInt64(i.completed, count(s.NotRun), with(outcome("canceled")))
-	o.ObserveInt64(i.rejected, count(s.Rejected), pool)
+	o.ObserveInt64(i.submitted, count(n.Submitted), pool)
+	o.ObserveInt64(i.completed, count(n.OK), with(outcome("ok")))
+	o.ObserveInt64(i.completed, count(n.Failed), with(outcome("error")))
+	o.ObserveInt64(i.completed, count(n.Panicked), with(outcome("panic")))
+	o.ObserveInt64(i.completed, count(n.NotRun), with(outcome("canceled")))
+	o.ObserveInt64(i.rejected, count(n.Rejected), pool)
 	if t := s.Timing; t != nil {
 		o.ObserveFloat64(i.oldest, t.OldestQueued.Seconds(), pool)
 	}
@@ -184,10 +195,10 @@ func (l *links) put(k jobKey, s trace.SpanContext) {
 	l.spans[k] = s
 }
 
-func (l *links) take(k jobKey) trace.SpanContext {
+func (l *links) take(k jobKey) (s trace.SpanContext, submitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := l.spans[k]
+	s, submitted = l.spans[k]
 	delete(l.spans, k)
-	return s
+	return s, submitted
 }

@@ -188,6 +188,61 @@ func TestSpans(t *testing.T) {
 	})
 }
 
+// The span of whatever has made the pool is not what its jobs belong to.
+func TestSpansOfAPoolMadeInASpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		k.pool.Stop()
+		hooks, err := otelpool.Hooks(k.providers)
+		require.NoError(t, err)
+		startup, span := k.tracer.Start(t.Context(), "startup")
+		span.End()
+		p, err := workerpool.New(work, workerpool.WithHooks(hooks), workerpool.WithContext(startup))
+		require.NoError(t, err)
+		ctx, request := k.tracer.Start(t.Context(), "request")
+		assert.NoError(t, p.Submit(ctx, 1))
+		<-p.Results()
+		assert.NoError(t, p.TrySubmit(1))
+		<-p.Results()
+		request.End()
+		p.Stop()
+		links := 0
+		for _, s := range k.spans.Ended() {
+			if s.Name() == "workerpool.run" {
+				assert.False(t, s.Parent().IsValid())
+				links += len(s.Links())
+			}
+		}
+		assert.Equal(t, 1, links)
+	})
+}
+
+// Another observer may have spans too.
+func TestSpansBesideThoseOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		k.pool.Stop()
+		hooks, err := otelpool.Hooks(k.providers)
+		require.NoError(t, err)
+		inner := workerpool.Hooks{Started: func(ctx context.Context, _ workerpool.JobInfo) context.Context {
+			ctx, _ = k.tracer.Start(ctx, "inner") // which nobody ends
+			return ctx
+		}}
+		p, err := workerpool.New(work, workerpool.WithHooks(hooks), workerpool.WithHooks(inner))
+		require.NoError(t, err)
+		_, err = p.Do(t.Context(), 1)
+		assert.NoError(t, err)
+		p.Stop()
+		require.Len(t, k.spans.Ended(), 1)
+		assert.Equal(t, "workerpool.run", k.spans.Ended()[0].Name())
+	})
+}
+
+func TestObserveNeedsPools(t *testing.T) {
+	_, err := otelpool.Observe(otelpool.Providers{}, nil)
+	assert.ErrorContains(t, err, "pool must not be nil")
+}
+
 // Jobs that never run leave nothing behind.
 func TestSpansOfJobsThatNeverRan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,7 @@ package poollog
 import (
 	"context"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/boundedgo/workerpool"
@@ -19,7 +20,7 @@ import (
 )
 
 // Jobs returns hooks that log each job when it is done, and each call that is refused: an
-// error at level Error, a refusal, and a job that never ran, at level Warn, all else at level Debug. With
+// error at level Error, a refused call, and a job that was accepted and never ran, at level Warn, all else at level Debug. With
 // [workerpool.WithTiming] there is how long the job waited, and ran. A nil logger is
 // [slog.Default].
 //
@@ -30,6 +31,8 @@ func Jobs(logger *slog.Logger) workerpool.Hooks {
 		Done: func(ctx context.Context, j workerpool.JobInfo) {
 			level, msg := slog.LevelDebug, "job done"
 			switch {
+			case j.Refused: // Rejected says so
+				return
 			case j.Attempt == 0:
 				level, msg = slog.LevelWarn, "job not run"
 			case j.Err != nil:
@@ -67,11 +70,19 @@ func attrs(j workerpool.JobInfo) []slog.Attr {
 }
 
 // Stuck logs the jobs of a pool that have run for longer than longest, each once, at level
-// Warn, with the stack of its goroutine, until ctx ends. It blocks until then, so give it a
-// goroutine of its own. The pool needs [workerpool.WithTiming]: without it there is nothing
-// to see, and Stuck says so in the log and returns. A nil logger is [slog.Default].
+// Warn, with the stack of its goroutine, until ctx ends, also after the pool has. It blocks
+// until then, so give it a goroutine of its own. It looks four times in longest, which must be
+// positive; to get the stacks, when there is something to log, it stops the program for as
+// long as a dump of all goroutines takes. The pool needs [workerpool.WithTiming]. Where something is
+// missing, Stuck says so in the log, at level Error, and returns. A nil logger is [slog.Default].
 func Stuck(ctx context.Context, logger *slog.Logger, pool workerpool.Inspector, longest time.Duration) {
-	logger = orDefault(logger).With("pool", pool.Name())
+	logger = orDefault(logger)
+	if isNil(pool) || longest <= 0 {
+		logger.LogAttrs(ctx, slog.LevelError, "cannot look for stuck jobs: a pool and a positive time are needed",
+			slog.Bool("pool", !isNil(pool)), slog.Duration("longest", longest))
+		return
+	}
+	logger = logger.With("pool", pool.Name())
 	if pool.Stats().Timing == nil {
 		logger.LogAttrs(ctx, slog.LevelError, "cannot look for stuck jobs: the pool was made without WithTiming")
 		return
@@ -117,6 +128,12 @@ func logStuck(ctx context.Context, logger *slog.Logger, jobs []workerpool.JobInf
 			slog.Duration("running", time.Since(j.Started)), slog.String("stack", found[j.Goroutine]))
 	}
 	return now
+}
+
+// isNil reports whether there is no pool, be it one of a type.
+func isNil(pool workerpool.Inspector) bool {
+	v := reflect.ValueOf(pool)
+	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func orDefault(logger *slog.Logger) *slog.Logger {

@@ -139,6 +139,10 @@ func TestStuck_NeedsTiming(t *testing.T) {
 	defer p.Stop()
 	poollog.Stuck(t.Context(), newLogger(&b, slog.LevelWarn), p, time.Minute) // returns
 	assert.Contains(t, b.lines()[0], "the pool was made without WithTiming")
+	poollog.Stuck(t.Context(), newLogger(&b, slog.LevelWarn), nil, time.Minute)
+	poollog.Stuck(t.Context(), newLogger(&b, slog.LevelWarn), p, 0)
+	assert.Contains(t, b.lines()[1], "a pool and a positive time are needed")
+	assert.Contains(t, b.lines()[2], "a pool and a positive time are needed")
 }
 
 func TestProgress(t *testing.T) {
@@ -182,6 +186,35 @@ func TestProgress_OfUnknownLength(t *testing.T) {
 			"level=INFO msg=progress done=1 failed=0",
 			"level=INFO msg=progress done=2 failed=0 rate=0.5",
 		}, b.lines())
+	})
+}
+
+// A job that is refused is its caller's again: it is not done.
+func TestProgress_RefusedJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b syncBuffer
+		p, err := workerpool.New(nap, workerpool.WithWorkers(1), workerpool.WithBuffer(0), workerpool.WithoutResults(),
+			workerpool.WithHooks(poollog.Progress(newLogger(&b, slog.LevelInfo), time.Hour, 2)),
+			workerpool.WithHooks(poollog.Jobs(newLogger(&b, slog.LevelWarn))))
+		require.NoError(t, err)
+		defer p.Stop()
+		assert.NoError(t, p.Submit(t.Context(), 10))
+		refused := 0
+		for ended := false; !ended; {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			ended = p.Submit(ctx, 10) == nil
+			cancel()
+			if !ended {
+				refused++
+			}
+		}
+		assert.NoError(t, p.Wait(t.Context()))
+		lines := b.lines()
+		require.Len(t, lines, refused+1)
+		for _, line := range lines[:refused] {
+			assert.Contains(t, line, "job refused")
+		}
+		assert.Equal(t, "level=INFO msg=progress done=2 failed=0 rate=0.1 total=2 left=0s", lines[refused])
 	})
 }
 

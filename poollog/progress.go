@@ -18,8 +18,9 @@ import (
 //	level=INFO msg=progress pool=thumbs done=1200 failed=3 rate=412 total=2000 left=2s
 //
 // rate is of jobs in a second, since the last line, and left is what the jobs to come take at the mean
-// rate since the first job came. Jobs that never ran are done, and failed. The hooks are for
-// one batch, on any number of pools.
+// rate since the first job came. Jobs that were accepted and never ran are done, and failed.
+// The hooks are for one batch, on any number of pools. They only count: use [Jobs] too where
+// the errors matter, and the panics of a pool WithoutResults.
 func Progress(logger *slog.Logger, every time.Duration, total int) workerpool.Hooks {
 	p := &progress{logger: orDefault(logger), every: every, total: total}
 	return workerpool.Hooks{
@@ -61,6 +62,9 @@ func (p *progress) done(ctx context.Context, j workerpool.JobInfo) {
 
 // add counts a job, and returns what there is to be logged, if it is time.
 func (p *progress) add(j workerpool.JobInfo) []slog.Attr {
+	if j.Refused { // it will come again, or not
+		return nil
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.count++

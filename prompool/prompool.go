@@ -4,7 +4,8 @@
 //
 // They are read when Prometheus asks, all those of a pool at one moment, and cost nothing
 // in between. Each pool is told from others by the label pool, which is what was given to
-// [workerpool.WithName]: two pools of one collector must not have the same.
+// [workerpool.WithName]: give each its own. Of several with the same name, or none, the second
+// one is "name#2", and so on. A registry takes one collector: Add further pools to that.
 //
 //	workerpool_workers{pool,state}                 gauge: state is busy or idle
 //	workerpool_workers_limit{pool}                 gauge: of WithWorkers or Resize
@@ -24,18 +25,29 @@
 package prompool
 
 import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/outcomes"
 )
 
 // Collector is a [prometheus.Collector] of pools. All its methods may be called at any time.
 type Collector struct {
 	mu    sync.Mutex
-	pools []workerpool.Inspector
+	pools []*source
+}
+
+// source is a pool, and what was counted of it.
+type source struct {
+	workerpool.Inspector
+	counter outcomes.Counter
 }
 
 // NewCollector returns a collector of pools, to be registered.
@@ -45,24 +57,23 @@ func NewCollector(pools ...workerpool.Inspector) *Collector {
 	return c
 }
 
-// Add has the collector collect from pools too.
+// Add has the collector collect from pools too. A nil pool is ignored.
 func (c *Collector) Add(pools ...workerpool.Inspector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pools = append(c.pools, pools...)
+	for _, p := range pools {
+		if v := reflect.ValueOf(p); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+			continue
+		}
+		c.pools = append(c.pools, &source{Inspector: p})
+	}
 }
 
 // Remove has the collector collect from a pool no longer. Its metrics vanish.
 func (c *Collector) Remove(pool workerpool.Inspector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept := make([]workerpool.Inspector, 0, len(c.pools))
-	for _, p := range c.pools {
-		if p != pool {
-			kept = append(kept, p)
-		}
-	}
-	c.pools = kept
+	c.pools = slices.DeleteFunc(slices.Clone(c.pools), func(s *source) bool { return s.Inspector == pool })
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -98,12 +109,18 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	pools := c.pools // Add appends behind what is seen here, and Remove makes another
 	c.mu.Unlock()
+	seen := map[string]int{}
 	for _, p := range pools {
-		collect(to, p.Stats())
+		s := p.Stats()
+		s.Name = strings.ToValidUTF8(s.Name, "�")
+		if seen[s.Name]++; seen[s.Name] > 1 {
+			s.Name = fmt.Sprintf("%s#%d", s.Name, seen[s.Name])
+		}
+		collect(to, s, p.counter.Of(s))
 	}
 }
 
-func collect(to chan<- prometheus.Metric, s workerpool.Stats) {
+func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, append([]string{s.Name}, labels...)...)
 	}
@@ -116,12 +133,12 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats) {
 	gauge(queued, float64(s.Queued))
 	gauge(capacity, float64(s.Capacity))
 	gauge(unread, float64(s.Unread))
-	counter(submitted, s.Accepted)
-	counter(completed, s.Completed-s.Failed, "ok")
-	counter(completed, s.Failed-s.Panicked, "error")
-	counter(completed, s.Panicked, "panic")
-	counter(completed, s.NotRun, "canceled")
-	counter(rejected, s.Rejected)
+	counter(submitted, n.Submitted)
+	counter(completed, n.OK, "ok")
+	counter(completed, n.Failed, "error")
+	counter(completed, n.Panicked, "panic")
+	counter(completed, n.NotRun, "canceled")
+	counter(rejected, n.Rejected)
 	if t := s.Timing; t != nil {
 		gauge(oldest, t.OldestQueued.Seconds())
 		gauge(longest, t.LongestRunning.Seconds())

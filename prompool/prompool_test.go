@@ -163,14 +163,23 @@ func TestCollector_SeveralPoolsAndNoTiming(t *testing.T) {
 	assert.Equal(t, 0, testutil.CollectAndCount(c, "workerpool_task_run_seconds"))
 }
 
-// Two pools of one name would be one to Prometheus: the registry says so.
-func TestCollector_NamesHaveToDiffer(t *testing.T) {
-	p := newPool(t, "thumbs")
-	defer p.Stop()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(prompool.NewCollector(p, p))
+// Whatever pools are called, or not, Prometheus gets all of them.
+func TestCollector_OddNames(t *testing.T) {
+	c := prompool.NewCollector(nil, (*workerpool.Pool[int, int])(nil))
+	for _, name := range []string{"thumbs", "thumbs", "", "", "\xff"} {
+		p := newPool(t, name, workerpool.WithTiming())
+		defer p.Stop()
+		c.Add(p)
+	}
+	want := "# HELP workerpool_workers_limit How many jobs may run at once.\n# TYPE workerpool_workers_limit gauge\n"
+	for _, name := range []string{"", "#2", "thumbs", "thumbs#2", "�"} {
+		want += fmt.Sprintf("workerpool_workers_limit{pool=%q} 2\n", name)
+	}
+	assert.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(want), "workerpool_workers_limit"))
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c)
 	_, err := registry.Gather()
-	assert.ErrorContains(t, err, "was collected before with the same name and label values")
+	assert.NoError(t, err)
 }
 
 // Every metric that the dashboard asks for is one that there is, and every one that there is

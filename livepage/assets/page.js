@@ -4,8 +4,8 @@
 (() => {
   const SVG = 'http://www.w3.org/2000/svg';
   const KEEP = 5 * 60 * 1000; // ms of the charts, as on the server
-  const histories = []; // of each pool
-  let paused = false, latest = null, source = null, failures = 0;
+  const histories = new Map(); // of each pool, by its ID
+  let paused = false, latest = null, source = null;
 
   const $ = (id) => document.getElementById(id);
 
@@ -40,14 +40,14 @@
   const bad = (pool) => ['saturated', 'blocked', 'stuck', 'failing'].includes(pool.state);
   const timed = (pool, text) => (pool.timed ? text : '–');
 
-  function summaryRow(pool, i) {
+  function summaryRow(pool) {
     const cells = [
       `${pool.busy} of ${pool.workers}`, `${pool.queued} of ${pool.capacity}`, timed(pool, duration(pool.oldest)),
       rate(pool.rates.completed), rate(pool.rates.failed), rate(pool.rates.rejected),
       timed(pool, duration(pool.wait.p95)), timed(pool, duration(pool.run.p50)), timed(pool, duration(pool.run.p95)),
     ];
     return make('tr', {},
-      make('th', { scope: 'row' }, make('a', { href: '#pool-' + i }, title(pool))),
+      make('th', { scope: 'row' }, make('a', { href: '#pool-' + pool.id }, title(pool))),
       make('td', {}, make('span', { class: 'state ' + pool.state }, pool.state)),
       ...cells.map((text) => make('td', {}, text)));
   }
@@ -123,7 +123,7 @@
   function jobs(pool) {
     const none = pool.timed ? 'No job runs.' : 'Made without WithTiming.';
     const rows = (pool.running || []).map((j) => make('li', {},
-      make('span', {}, duration(j.for)), make('span', {}, j.attempt > 1 ? `${j.text} (attempt ${j.attempt})` : j.text)));
+      make('span', {}, duration(j.for)), make('span', {}, j.text + (j.attempt > 1 ? ` (attempt ${j.attempt})` : '') + (j.inHook ? ' (in a hook)' : ''))));
     return make('section', {}, make('h3', {}, 'Running longest'),
       make('ol', {}, ...(rows.length ? rows : [make('li', { class: 'none' }, none)])));
   }
@@ -138,28 +138,28 @@
       make('ul', {}, ...(rows.length ? rows : [make('li', { class: 'none' }, 'None seen. Errors take the hooks of the page.')])));
   }
 
-  function card(pool, i) {
-    return make('article', { id: 'pool-' + i, class: bad(pool) ? 'bad' : '' },
+  function card(pool) {
+    return make('article', { id: 'pool-' + pool.id, class: bad(pool) ? 'bad' : '' },
       make('h2', {}, title(pool), make('span', { class: 'state ' + pool.state }, pool.state)),
       make('p', { class: 'say' }, pool.say),
       make('div', { class: 'gauges' }, gauge('Busy workers', pool.busy, pool.workers, 'worker'), gauge('Queue', pool.queued, pool.capacity, 'queue')),
-      tiles(pool), charts(pool, histories[i] || []),
+      tiles(pool), charts(pool, histories.get(pool.id) || []),
       make('div', { class: 'lists' }, jobs(pool), errors(pool)));
   }
 
   // remember adds what has come to the histories: all of it with the first event, and one
   // point with each further one.
   function remember(view) {
-    view.pools.forEach((pool, i) => {
+    const end = Date.parse(view.time);
+    const seen = new Set();
+    for (const pool of view.pools) {
+      seen.add(pool.id);
       const points = pool.history || [];
-      const old = points.length > 1 || !histories[i] || histories[i].pool !== title(pool) ? [] : histories[i];
-      const seen = new Set(old.map((p) => p.time));
-      const all = old.concat(points.filter((p) => !seen.has(p.time)));
-      const end = Date.parse(view.time);
-      histories[i] = all.filter((p) => end - Date.parse(p.time) <= KEEP);
-      histories[i].pool = title(pool);
-    });
-    histories.length = view.pools.length;
+      const old = points.length > 1 ? [] : histories.get(pool.id) || [];
+      const last = old.length ? old[old.length - 1].time : '';
+      histories.set(pool.id, old.concat(points.filter((p) => p.time !== last)).filter((p) => end - Date.parse(p.time) <= KEEP));
+    }
+    for (const id of histories.keys()) if (!seen.has(id)) histories.delete(id);
   }
 
   function draw(view) {
@@ -170,6 +170,7 @@
     $('pools').replaceChildren(...view.pools.map(card));
     for (const d of document.querySelectorAll('details')) d.open = open.has(d.dataset.keep);
     if (href) document.querySelector(`#summary a[href="${href}"]`)?.focus();
+    $('process').textContent = `${view.process.host} · pid ${view.process.pid} · ${view.process.go}`;
     document.title = (view.pools.some(bad) ? '⚠ ' : '') + 'Worker pools';
   }
 
@@ -179,7 +180,6 @@
   }
 
   function receive(view) {
-    failures = 0;
     latest = view;
     remember(view);
     if (paused) return;
@@ -187,28 +187,35 @@
     draw(view);
   }
 
-  // listen takes events; where they do not come through, it asks every so often.
+  // at is the URL of the page with a parameter more; others stay.
+  function at(name, value) {
+    const query = new URLSearchParams(location.search);
+    query.set(name, value);
+    return '?' + query;
+  }
+
+  // listen takes events. A browser tries again by itself when a connection is lost, but not
+  // when something else answers, or when there are no more: then the page asks every so often,
+  // and listens again when it gets an answer.
   function listen() {
-    source = new EventSource('?format=events');
+    source = new EventSource(at('format', 'events'));
     source.onmessage = (e) => receive(JSON.parse(e.data));
     source.onerror = () => {
       live('○ not connected', true);
-      if (++failures >= 3) {
-        source.close();
-        source = null;
-        ask();
-      }
+      if (source.readyState === EventSource.CLOSED) setTimeout(ask, 2000);
     };
   }
 
   async function ask() {
     try {
-      const answer = await fetch('?format=json', { cache: 'no-store' });
+      const answer = await fetch(at('format', 'json'), { cache: 'no-store' });
+      if (!answer.ok) throw new Error(answer.statusText);
       receive(await answer.json());
+      listen();
     } catch {
       live('○ not connected', true);
+      setTimeout(ask, 2000);
     }
-    setTimeout(ask, latest ? latest.every * 2000 : 2000);
   }
 
   function pause() {

@@ -186,15 +186,15 @@ func TestPage(t *testing.T) {
 	b := newTab(t)
 	b.do(chromedp.EmulateViewport(1280, 900))
 	b.scheme("light")
-	b.do(chromedp.Navigate(start(t, evil)), chromedp.WaitVisible("#pool-0 polyline"))
+	b.do(chromedp.Navigate(start(t, evil)), chromedp.WaitVisible("#pool-1 polyline"))
 
-	const done = "#pool-0 .tiles dd"
+	const done = "#pool-1 .tiles dd"
 	before := b.text(done)
 	time.Sleep(4 * time.Second) // longer than the WriteTimeout
 	assert.NotEqual(t, before, b.text(done), "numbers move")
 	assert.Contains(t, b.text("#live"), "live")
-	assert.Equal(t, "saturated", b.text("#pool-0 h2 .state"))
-	assert.Contains(t, b.text("#pool-0 .say"), "workers instead of 4 would keep up")
+	assert.Equal(t, "saturated", b.text("#pool-1 h2 .state"))
+	assert.Contains(t, b.text("#pool-1 .say"), "workers instead of 4 would keep up")
 	assert.Equal(t, 3, js[int](b, "document.querySelectorAll('article').length"))
 	drawn := js[int](b, `[...document.querySelectorAll('.chart polyline')].filter((l) => l.points.length >= 10 && l.getBoundingClientRect().width > 20).length`)
 	assert.Equal(t, 3*(4+2+2), drawn, "charts draw")
@@ -219,7 +219,7 @@ func TestPage(t *testing.T) {
 	assert.Zero(t, js[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), "a phone has to scroll sideways")
 
 	assert.Zero(t, js[int](b, "window.hacked || document.querySelectorAll('img').length"), "a text was taken for markup")
-	assert.Contains(t, b.text("#pool-2 h2"), evil)
+	assert.Contains(t, b.text("#pool-3 h2"), evil)
 	assert.Empty(t, strings.Join(b.heard(), "\n"), "the console")
 }
 
@@ -230,7 +230,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	b := newTab(t)
 	b.do(chromedp.EmulateViewport(1200, 800))
-	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-0 polyline"))
+	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-1 polyline"))
 	time.Sleep(28 * time.Second) // for the charts
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
@@ -245,7 +245,7 @@ func TestScreenshots(t *testing.T) {
 // Who uses no mouse gets everywhere, and who does not see is told.
 func TestAccessibility(t *testing.T) {
 	b := newTab(t)
-	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-0 polyline"))
+	b.do(chromedp.EmulateViewport(1280, 900), chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-1 polyline"))
 	const at = "document.activeElement.id || document.activeElement.textContent"
 	for _, want := range []string{"pause", "theme", "JSON", "Text", "thumbnails"} {
 		b.do(chromedp.KeyEvent(kb.Tab))
@@ -256,7 +256,7 @@ func TestAccessibility(t *testing.T) {
 	assert.Empty(t, js[[]string](b, `[...document.querySelectorAll('svg[role=img]')].filter((e) => !e.getAttribute('aria-label')).map((e) => e.outerHTML.slice(0, 80))`))
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
-		for _, selector := range []string{"#pool-0 .tiles dt", "#pool-0 .say", "#pool-0 h3"} {
+		for _, selector := range []string{"#pool-1 .tiles dt", "#pool-1 .say", "#pool-1 h3"} {
 			assert.GreaterOrEqual(t, js[float64](b, contrastOf(selector)), 4.5, "WCAG 2 AA: %s, %s", selector, scheme)
 		}
 	}

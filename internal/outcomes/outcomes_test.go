@@ -1,0 +1,18 @@
+package outcomes_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/outcomes"
+)
+
+func TestCountsNeverGoBack(t *testing.T) {
+	var c outcomes.Counter
+	first := c.Of(workerpool.Stats{Accepted: 12, Completed: 10, Failed: 3, Panicked: 1, NotRun: 1, Rejected: 4})
+	assert.Equal(t, outcomes.Counts{Submitted: 12, OK: 7, Failed: 2, Panicked: 1, NotRun: 1, Rejected: 4}, first)
+	again := c.Of(workerpool.Stats{Accepted: 11, Completed: 10, Failed: 5, Panicked: 1, NotRun: 1, Rejected: 4})
+	assert.Equal(t, outcomes.Counts{Submitted: 12, OK: 7, Failed: 4, Panicked: 1, NotRun: 1, Rejected: 4}, again)
+}
