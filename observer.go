@@ -1,12 +1,7 @@
 package workerpool
 
 import (
-	"bytes"
 	"context"
-	"runtime"
-	"runtime/pprof"
-	"runtime/trace"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -234,122 +229,6 @@ func (p *Pool[T, R]) submitObserved(ctx context.Context, op string, job T, wait 
 	return nil
 }
 
-// view is what a worker of an observed pool knows of the job that it has.
-type view[T, R any] struct {
-	shard     *shard // nil without timing
-	goroutine uint64
-	under     []context.Context // those that the hooks Done are to have
-	ended     *outcome[R]       // what became of it, while these run
-
-	mu   sync.Mutex // Running looks at what follows
-	job  T
-	info JobInfo // with an ID of 0 while there is none
-}
-
-// outcome is what became of a job.
-type outcome[R any] struct {
-	value    R
-	err      error
-	panicked bool
-}
-
-// observed makes w one whose jobs are seen, if the pool is observed.
-func (w *worker[T, R]) observed() {
-	o := w.pool.observer
-	if o == nil {
-		return
-	}
-	w.view = &view[T, R]{under: make([]context.Context, len(o.hooks))}
-	if o.timing {
-		w.view.shard = o.nextShardOf()
-	}
-}
-
-// starts is for a job that is about to run, and returns the context for Func. r is nil for
-// one of a bulk call.
-func (w *worker[T, R]) starts(ctx context.Context, job T, r *record) context.Context {
-	o, v := w.pool.observer, w.view
-	info := JobInfo{Pool: o.pool, Attempt: 1, Started: o.now(), Goroutine: v.goroutine}
-	if r != nil {
-		info.ID, info.Queued = r.id, r.queued
-		o.waitsNoMore(r)
-	} else {
-		info.ID = o.lastID.Add(1)
-	}
-	v.mu.Lock()
-	v.job, v.info = job, info
-	v.mu.Unlock()
-	if len(o.hooks) > 0 {
-		for i := range v.under {
-			v.under[i] = ctx
-		}
-		info.Job = job
-		ctx = o.started(ctx, info, v.under)
-	}
-	return ctx
-}
-
-// ends is for a job whose Func is through.
-func (w *worker[T, R]) ends(out outcome[R]) {
-	o, v := w.pool.observer, w.view
-	v.mu.Lock()
-	v.info.Finished, v.info.Err = o.now(), out.err
-	info, job := v.info, v.job
-	v.mu.Unlock()
-	if v.shard != nil {
-		v.shard.note(&info)
-	}
-	if len(o.hooks) > 0 {
-		info.Job = job
-		v.ended = &out // for the case that the hook ends the goroutine
-		o.done(v.under, info)
-		v.ended = nil
-	}
-	v.clear()
-}
-
-// runSeen runs one job of an observed pool. r is nil for one of a bulk call.
-func (w *worker[T, R]) runSeen(ctx context.Context, job T, r *record, fn Func[T, R]) (out outcome[R]) {
-	out.value, out.err = fn(w.starts(ctx, job, r), job)
-	w.ends(out)
-	return out
-}
-
-// endsAbnormally is ends where Func did not return: out says how. It may be that it did,
-// but a hook Done has ended the goroutine; then it returns what there was.
-func (w *worker[T, R]) endsAbnormally(out outcome[R]) outcome[R] {
-	v := w.view
-	switch {
-	case v == nil:
-	case v.ended != nil:
-		out, v.ended = *v.ended, nil
-		v.clear()
-	default:
-		w.pool.observer.contained(func() { w.ends(out) })
-		v.ended = nil // it may have ended that goroutine
-		v.clear()
-	}
-	return out
-}
-
-// clear is for when the job is gone, so that v does not keep it.
-func (v *view[T, R]) clear() {
-	var none T
-	clear(v.under)
-	v.mu.Lock()
-	v.job, v.info = none, JobInfo{}
-	v.mu.Unlock()
-}
-
-// read returns what v knows of its job, and false if it has none.
-func (v *view[T, R]) read() (JobInfo, bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	info := v.info
-	info.Job = v.job
-	return info, info.ID != 0
-}
-
 // contained calls f, if that may call hooks on a goroutine of its own, and returns when it
 // has ended, however.
 func (o *observer) contained(f func()) {
@@ -363,47 +242,4 @@ func (o *observer) contained(f func()) {
 		f()
 	}()
 	<-done
-}
-
-// settleIn is what w does first on a goroutine.
-func (w *worker[T, R]) settleIn() {
-	if w.pool.name != "" {
-		pprof.SetGoroutineLabels(w.pool.ctx)
-	}
-	if w.view != nil && w.pool.observer.timing {
-		w.view.goroutine = goroutine()
-	}
-}
-
-// labelled returns ctx with the label for profiles which the goroutines of the pool get,
-// and so do those that return to the labels of a job's context.
-func labelled(ctx context.Context, name string) context.Context {
-	if name == "" {
-		return ctx
-	}
-	return pprof.WithLabels(ctx, pprof.Labels("workerpool", name))
-}
-
-// taskType is what tasks of runtime/trace are called.
-func (p *Pool[T, R]) taskType() string {
-	if p.name == "" {
-		return "workerpool"
-	}
-	return p.name
-}
-
-// attemptTraced is attempt for a job of a bulk call while a trace is being taken.
-func (p *Pool[T, R]) attemptTraced(ctx context.Context, job T) (R, error) {
-	ctx, task := trace.NewTask(ctx, p.taskType())
-	defer task.End()
-	return p.attempt(ctx, job)
-}
-
-// goroutine returns the number of the current goroutine. The runtime says it nowhere but
-// in stack dumps, and there is no other use for it than to find a goroutine in one.
-func goroutine() uint64 {
-	var buf [32]byte
-	number, _, _ := bytes.Cut(bytes.TrimPrefix(buf[:runtime.Stack(buf[:], false)], []byte("goroutine ")), []byte(" "))
-	n, _ := strconv.ParseUint(string(number), 10, 64)
-	return n
 }

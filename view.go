@@ -1,0 +1,122 @@
+package workerpool
+
+import (
+	"context"
+	"sync"
+)
+
+// view is what a worker of an observed pool knows of the job that it has.
+type view[T, R any] struct {
+	shard     *shard // nil without timing
+	goroutine uint64
+	under     []context.Context // those that the hooks Done are to have
+	ended     *outcome[R]       // what became of it, while these run
+
+	mu   sync.Mutex // Running looks at what follows
+	job  T
+	info JobInfo // with an ID of 0 while there is none
+}
+
+// outcome is what became of a job.
+type outcome[R any] struct {
+	value    R
+	err      error
+	panicked bool
+}
+
+// observed makes w one whose jobs are seen, if the pool is observed.
+func (w *worker[T, R]) observed() {
+	o := w.pool.observer
+	if o == nil {
+		return
+	}
+	w.view = &view[T, R]{under: make([]context.Context, len(o.hooks))}
+	if o.timing {
+		w.view.shard = o.nextShardOf()
+	}
+}
+
+// starts is for a job that is about to run, and returns the context for Func. r is nil for
+// one of a bulk call.
+func (w *worker[T, R]) starts(ctx context.Context, job T, r *record) context.Context {
+	o, v := w.pool.observer, w.view
+	info := JobInfo{Pool: o.pool, Attempt: 1, Started: o.now(), Goroutine: v.goroutine}
+	if r != nil {
+		info.ID, info.Queued = r.id, r.queued
+		o.waitsNoMore(r)
+	} else {
+		info.ID = o.lastID.Add(1)
+	}
+	v.mu.Lock()
+	v.job, v.info = job, info
+	v.mu.Unlock()
+	if len(o.hooks) > 0 {
+		for i := range v.under {
+			v.under[i] = ctx
+		}
+		info.Job = job
+		ctx = o.started(ctx, info, v.under)
+	}
+	return ctx
+}
+
+// ends is for a job whose Func is through.
+func (w *worker[T, R]) ends(out outcome[R]) {
+	o, v := w.pool.observer, w.view
+	v.mu.Lock()
+	v.info.Finished, v.info.Err = o.now(), out.err
+	info, job := v.info, v.job
+	v.mu.Unlock()
+	if v.shard != nil {
+		v.shard.note(&info)
+	}
+	if len(o.hooks) > 0 {
+		info.Job = job
+		v.ended = &out // for the case that the hook ends the goroutine
+		o.done(v.under, info)
+		v.ended = nil
+	}
+	v.clear()
+}
+
+// runSeen runs one job of an observed pool. r is nil for one of a bulk call.
+func (w *worker[T, R]) runSeen(ctx context.Context, job T, r *record, fn Func[T, R]) (out outcome[R]) {
+	out.value, out.err = fn(w.starts(ctx, job, r), job)
+	w.ends(out)
+	return out
+}
+
+// endsAbnormally is ends where Func did not return: out says how. It may be that it did,
+// but a hook Done has ended the goroutine; then it returns what there was.
+func (w *worker[T, R]) endsAbnormally(out outcome[R]) outcome[R] {
+	v := w.view
+	switch {
+	case v == nil:
+	case v.ended != nil:
+		out, v.ended = *v.ended, nil
+		v.clear()
+	default:
+		w.pool.observer.contained(func() { w.ends(out) })
+		v.ended = nil // it may have ended that goroutine
+		v.clear()
+	}
+	return out
+}
+
+// clear is for when the job is gone, so that v does not keep it.
+func (v *view[T, R]) clear() {
+	var none T
+	clear(v.under)
+	v.mu.Lock()
+	v.job, v.info = none, JobInfo{}
+	v.mu.Unlock()
+}
+
+// read returns what v knows of its job, and false if it has none.
+func (v *view[T, R]) read() (JobInfo, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	info := v.info
+	info.Job = v.job
+	return info, info.ID != 0
+}
