@@ -20,7 +20,6 @@ package livepage
 
 import (
 	"net/http"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +27,7 @@ import (
 	"time"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/inspect"
 )
 
 // Options are what a page can be told. The zero Options are good ones.
@@ -79,7 +79,7 @@ func (p *Page) Add(pools ...workerpool.Inspector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pool := range pools {
-		if v := reflect.ValueOf(pool); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		if inspect.IsNil(pool) {
 			continue
 		}
 		p.added++

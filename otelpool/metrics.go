@@ -41,7 +41,7 @@ package otelpool
 import (
 	"context"
 	"errors"
-	"reflect"
+	"slices"
 	"sync"
 
 	"go.opentelemetry.io/otel"
@@ -50,6 +50,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/inspect"
 	"github.com/boundedgo/workerpool/internal/outcomes"
 )
 
@@ -85,10 +86,8 @@ func named(v string) attribute.KeyValue   { return attribute.String("workerpool.
 // with the same one the SDK keeps which it likes. The error is one of the API, or says that a pool is nil.
 func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, error) {
 	counters := make([]outcomes.Counter, len(pools))
-	for _, p := range pools {
-		if v := reflect.ValueOf(p); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-			return nil, errors.New("otelpool: Observe: pool must not be nil")
-		}
+	if slices.ContainsFunc(pools, inspect.IsNil) {
+		return nil, errors.New("otelpool: Observe: pool must not be nil")
 	}
 	m := to.meter()
 	i := newInstruments(m)

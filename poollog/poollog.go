@@ -12,10 +12,10 @@ package poollog
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"time"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/inspect"
 	"github.com/boundedgo/workerpool/internal/stacks"
 )
 
@@ -77,9 +77,9 @@ func attrs(j workerpool.JobInfo) []slog.Attr {
 // missing, Stuck says so in the log, at level Error, and returns. A nil logger is [slog.Default].
 func Stuck(ctx context.Context, logger *slog.Logger, pool workerpool.Inspector, longest time.Duration) {
 	logger = orDefault(logger)
-	if isNil(pool) || longest <= 0 {
+	if inspect.IsNil(pool) || longest <= 0 {
 		logger.LogAttrs(ctx, slog.LevelError, "cannot look for stuck jobs: a pool and a positive time are needed",
-			slog.Bool("pool", !isNil(pool)), slog.Duration("longest", longest))
+			slog.Bool("pool", !inspect.IsNil(pool)), slog.Duration("longest", longest))
 		return
 	}
 	logger = logger.With("pool", pool.Name())
@@ -128,12 +128,6 @@ func logStuck(ctx context.Context, logger *slog.Logger, jobs []workerpool.JobInf
 			slog.Duration("running", time.Since(j.Started)), slog.String("stack", found[j.Goroutine]))
 	}
 	return now
-}
-
-// isNil reports whether there is no pool, be it one of a type.
-func isNil(pool workerpool.Inspector) bool {
-	v := reflect.ValueOf(pool)
-	return !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil()
 }
 
 func orDefault(logger *slog.Logger) *slog.Logger {

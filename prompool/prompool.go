@@ -26,7 +26,6 @@ package prompool
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -35,6 +34,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/inspect"
 	"github.com/boundedgo/workerpool/internal/outcomes"
 )
 
@@ -62,10 +62,9 @@ func (c *Collector) Add(pools ...workerpool.Inspector) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range pools {
-		if v := reflect.ValueOf(p); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-			continue
+		if !inspect.IsNil(p) {
+			c.pools = append(c.pools, &source{Inspector: p})
 		}
-		c.pools = append(c.pools, &source{Inspector: p})
 	}
 }
 
