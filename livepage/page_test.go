@@ -157,7 +157,7 @@ func TestStates(t *testing.T) {
 		}},
 		{livepage.Saturated, "6 workers instead of 2 would keep up", func(t *testing.T, p pool) {
 			go func() {
-				for range p.Results() { //nolint:revive // to make room
+				for range p.Results() { // to make room
 				}
 			}()
 			for range 100 { // 3 a second of 2 s each

@@ -108,7 +108,7 @@ func startPools(ctx context.Context, page *livepage.Page, speed float64) (end fu
 			defer pool.Stop()
 			if s.reads {
 				running.Go(func() {
-					for range pool.Results() { //nolint:revive // what comes of them is on the page
+					for range pool.Results() { // what comes of them is on the page
 					}
 				})
 			}
