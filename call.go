@@ -10,8 +10,8 @@ import (
 // call is a Do that waits for the result of its one job. The job runs under the
 // context of its caller and may be taken back by him until it begins.
 //
-// A job of Submit is one too if the pool is observed, or a trace is being taken: its result
-// goes to Results then, and of what follows it has ctx, job, record and task.
+// A job of Submit is one too if the pool is observed: its result goes to Results then, and
+// of what follows it has ctx, job and record.
 type call[T, R any] struct {
 	ctx    context.Context // for the job: ends with its caller's
 	cancel context.CancelCauseFunc
@@ -22,7 +22,7 @@ type call[T, R any] struct {
 
 	forResults bool
 	record     *record     // nil if nobody observes the pool
-	task       *trace.Task // nil if no trace is being taken
+	task       *trace.Task // of a Do while a trace is being taken
 	bulk       *bulk[T, R] // it is a ticket of this one
 }
 
@@ -38,24 +38,16 @@ const (
 
 func (p *Pool[T, R]) newCall(ctx context.Context, job T, r *record) *call[T, R] {
 	c := &call[T, R]{job: job, record: r, done: make(chan struct{})}
-	c.ctx, c.cancel = context.WithCancelCause(c.traced(p, ctx))
+	if trace.IsEnabled() {
+		ctx, c.task = trace.NewTask(ctx, p.taskType())
+	}
+	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	return c
 }
 
 // newSubmitted is for a job of Submit that somebody observes.
 func (p *Pool[T, R]) newSubmitted(job T, r *record) *call[T, R] {
-	c := &call[T, R]{job: job, forResults: true, record: r}
-	c.ctx = c.traced(p, p.ctx)
-	return c
-}
-
-// traced begins a task of runtime/trace for the job of c, which runs under the context that
-// it returns, if a trace is being taken.
-func (c *call[T, R]) traced(p *Pool[T, R], ctx context.Context) context.Context {
-	if trace.IsEnabled() {
-		ctx, c.task = trace.NewTask(ctx, p.taskType())
-	}
-	return ctx
+	return &call[T, R]{ctx: p.ctx, job: job, forResults: true, record: r}
 }
 
 // over is for when the job of c has an outcome, or was taken back.

@@ -242,11 +242,12 @@
 //
 // With [WithName] the workers of a pool have the label workerpool in profiles, which then
 // tell one pool's time from another's. (A job of Do or of a bulk call that sets labels, as
-// pprof.Do does, leaves its worker with those of its caller's context.) While a trace of runtime/trace is being
-// taken, each job is a task in it, from when it is brought until it is over, with a region
-// while Func has it.
+// pprof.Do does, leaves its worker with those of its caller's context.) While a trace of
+// runtime/trace is being taken, each job is a task in it, with a region while Func has it. The
+// task of a Do begins with the call. A worker that is busy notices a trace late, but within
+// 216 jobs.
 //
-// A pool that nobody looks at pays one look for that for each job, or for each chunk.
+// A pool that nobody looks at pays next to nothing for all that.
 //
 // # Testing
 //

@@ -10,6 +10,7 @@ import "context"
 // Close does not block. A second Close, or one after a cancellation, does nothing.
 func (p *Pool[T, R]) Close() {
 	p.open.Store(false)
+	p.plain.Store(false)
 	if p.ledger.closeIntake() {
 		close(p.intake)
 		p.settle()

@@ -203,8 +203,9 @@ func (p *Pool[T, R]) turnedAway(ctx context.Context, r *record, job T, err error
 	return err
 }
 
-// submitObserved is Submit, and TrySubmit where wait is false, of a pool that is observed.
-func (p *Pool[T, R]) submitObserved(ctx context.Context, op string, job T, wait bool) error {
+// submit is Submit, and TrySubmit where wait is false, whenever their own short ways will not
+// do: the pool is observed, or the job is about to be refused.
+func (p *Pool[T, R]) submit(ctx context.Context, op string, job T, wait bool) error {
 	if err := p.mayStart(ctx, op); err != nil {
 		return p.turnedAway(ctx, nil, job, err)
 	}

@@ -3,7 +3,6 @@ package workerpool
 import (
 	"context"
 	"errors"
-	"runtime/trace"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +25,7 @@ type Pool[T, R any] struct {
 	buffer     int // of WithBuffer
 	jobTimeout time.Duration
 	noResults  bool            // of WithoutResults
-	special    bool            // jobs do not run in the way of loop, which knows neither of the two
+	special    bool            // no job runs in the way of loop, which knows neither of the two
 	observer   *observer       // nil if nobody observes the pool
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
@@ -44,6 +43,7 @@ type Pool[T, R any] struct {
 
 	// The ways to an end.
 	open   atomic.Bool       // until Close: who is refused does not write the ledger
+	plain  atomic.Bool       // open, and nobody observes the pool: Submit looks at this alone
 	intake chan struct{}     // closed by Close: submitters wait no longer
 	late   chan Result[T, R] // workers to sweep: results for which there was no room
 
@@ -120,6 +120,7 @@ func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool
 	p.calls = make(map[*bulk[T, R]]struct{})
 	p.ledger.accepted.Store(intakeOpen)
 	p.open.Store(true)
+	p.plain.Store(p.observer == nil)
 	p.mu.Lock()
 	for range c.workers {
 		p.startWorker()
@@ -180,14 +181,8 @@ func (p *Pool[T, R]) makeChannels(c config) (err error) {
 //
 // Submit happens before the call of Func for the job.
 func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
-	if p.observer != nil || trace.IsEnabled() {
-		return p.submitObserved(ctx, "Submit", job, true)
-	}
-	if ctx == nil || ctx.Err() != nil {
-		return p.mayStart(ctx, "Submit")
-	}
-	if !p.open.Load() || p.alert.Load() && p.ctx.Err() != nil {
-		return p.refuseCall("Submit")
+	if !p.plain.Load() || ctx == nil || ctx.Err() != nil || p.alert.Load() && p.ctx.Err() != nil {
+		return p.submit(ctx, "Submit", job, true)
 	}
 	if !p.ledger.enter() {
 		return p.refuseEntered("Submit")
@@ -206,8 +201,8 @@ func (p *Pool[T, R]) Submit(ctx context.Context, job T) error {
 // Under WithBuffer(0) a place is a worker that waits for a job; one that was just
 // made, or has just finished a job, may not do so yet.
 func (p *Pool[T, R]) TrySubmit(job T) error {
-	if p.observer != nil || trace.IsEnabled() {
-		return p.submitObserved(context.Background(), "TrySubmit", job, false)
+	if !p.plain.Load() {
+		return p.submit(context.Background(), "TrySubmit", job, false)
 	}
 	if err := p.tryEnter("TrySubmit"); err != nil {
 		return err

@@ -39,7 +39,8 @@ func (p *Pool[T, R]) taskType() string {
 	return p.name
 }
 
-// attemptTraced is attempt for a job of a bulk call while a trace is being taken.
+// attemptTraced is attempt for a job of Submit or of a bulk call while a trace is being
+// taken.
 func (p *Pool[T, R]) attemptTraced(ctx context.Context, job T) (R, error) {
 	ctx, task := trace.NewTask(ctx, p.taskType())
 	defer task.End()

@@ -3,6 +3,8 @@ package workerpool_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"io"
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
@@ -57,8 +59,40 @@ func TestProfilesHaveThePool(t *testing.T) {
 	})
 }
 
-// A trace has a task for each job, from when it is brought, and a region in it while it
-// runs.
+// A worker that never waits for a job sees that a trace has begun.
+func TestTraceBeginsMeanwhile(t *testing.T) {
+	if trace.IsEnabled() {
+		t.Skip("a trace is being taken of the test itself")
+	}
+	const jobs = 500
+	var traced int
+	begun := make(chan struct{})
+	p := newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+		if n == 0 {
+			<-begun
+		}
+		if strings.Contains(fmt.Sprint(ctx), "trace") {
+			traced++
+		}
+		return n, nil
+	}, sized(1, jobs)...)
+	defer p.Stop()
+	for n := range jobs {
+		require.NoError(t, p.Submit(t.Context(), n))
+	}
+	require.NoError(t, trace.Start(io.Discard))
+	close(begun)
+	assert.NoError(t, p.Wait(t.Context()))
+	trace.Stop()
+	assert.GreaterOrEqual(t, traced, jobs-1-216)
+	before := traced
+	require.NoError(t, p.TrySubmit(1))
+	<-p.Results() // so that there is room for one more
+	assert.NoError(t, p.Wait(t.Context()))
+	assert.Equal(t, before, traced, "and that it is over")
+}
+
+// A trace has a task for each job, and a region in it while it runs.
 func TestTraceHasAllJobs(t *testing.T) {
 	if trace.IsEnabled() {
 		t.Skip("a trace is being taken of the test itself")

@@ -35,6 +35,7 @@ type worker[T, R any] struct {
 	pool     *Pool[T, R]
 	wake     chan struct{} // a worker without a job looks around when something comes on it
 	resigned bool          // it leaves because the pool shrank
+	special  bool          // jobs do not run in the way of loop, for now
 
 	// What only the worker's own goroutine touches.
 	contexts    *contextBlock // of the jobs that run, ran and will run
@@ -106,7 +107,7 @@ func (w *worker[T, R]) loop() {
 			w.refuse(t)
 			return
 		}
-		if t.call != nil || p.special {
+		if t.call != nil || w.special {
 			w.run(t)
 		} else {
 			if w.nextContext == contextsPerBlock {
@@ -184,9 +185,15 @@ func (w *worker[T, R]) park() (t task[T, R], ok bool) {
 		}
 	}
 	w.parked = false
+	w.chooseWay()
 	p.ledger.idle.Add(-1)
 	return t, true
 }
+
+// chooseWay decides how the next jobs run. It is called when the worker was parked, has new
+// contexts or has run a job the other way, since a look for each job at whether a trace is
+// being taken costs some 3% of a job that does nothing.
+func (w *worker[T, R]) chooseWay() { w.special = w.pool.special || trace.IsEnabled() }
 
 // idle counts the worker as one that has no job, if it is not yet.
 func (w *worker[T, R]) idle() {
@@ -198,6 +205,7 @@ func (w *worker[T, R]) idle() {
 
 // run runs one job, whatever it belongs to.
 func (w *worker[T, R]) run(t task[T, R]) {
+	w.chooseWay()
 	if t.isTicket() {
 		w.help(t.call.bulk)
 		return
@@ -206,12 +214,16 @@ func (w *worker[T, R]) run(t task[T, R]) {
 	if !ok {
 		return
 	}
+	fn := w.pool.attempt
+	if trace.IsEnabled() && t.forResults() { // a Do has a task already
+		fn = w.pool.attemptTraced
+	}
 	w.task, w.inFunc = t, true
 	var out outcome[R]
 	if w.view == nil {
-		out.value, out.err = w.pool.attempt(ctx, t.job)
+		out.value, out.err = fn(ctx, t.job)
 	} else {
-		out = w.runSeen(ctx, t.job, t.call.record, w.pool.attempt)
+		out = w.runSeen(ctx, t.job, t.call.record, fn)
 	}
 	w.inFunc = false
 	w.finish(t, out)
@@ -249,6 +261,7 @@ func (w *worker[T, R]) passContexts(n int) {
 func (w *worker[T, R]) newContexts() {
 	w.contexts = newContexts(w.pool.ctx, &w.place, &w.pool.key)
 	w.nextContext = 0
+	w.chooseWay()
 }
 
 // attempt calls Func once, within the bound of WithJobTimeout.
