@@ -10,8 +10,8 @@ import (
 // call is a Do that waits for the result of its one job. The job runs under the
 // context of its caller and may be taken back by him until it begins.
 //
-// A job of Submit is one too if the pool is observed: its result goes to Results then, and
-// of what follows it has ctx, job and record.
+// A job of Submit is one too if the pool is observed, and while it waits for another attempt:
+// its result goes to Results then, and of what follows it has ctx, job, record and tries.
 type call[T, R any] struct {
 	ctx    context.Context // for the job: ends with its caller's
 	cancel context.CancelCauseFunc
@@ -24,6 +24,7 @@ type call[T, R any] struct {
 	record     *record     // nil if nobody observes the pool
 	task       *trace.Task // of a Do while a trace is being taken
 	bulk       *bulk[T, R] // it is a ticket of this one
+	tries      tries       // that it has had, as long as it waits for another
 }
 
 // The states of a call. Exactly one side wins each step: the pool begins or refuses
@@ -192,6 +193,9 @@ func (p *Pool[T, R]) logLost(err error) {
 	if p.observer != nil && p.observer.seesDone() {
 		return // it is received
 	}
+	if last, ok := err.(*RetryError); ok { //nolint:errorlint // as below
+		err = last.Err
+	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
 		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
 	}
@@ -221,6 +225,7 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 				return none, err
 			}
 			if c.leave() {
+				p.backlog.dropWaiting(c)
 				return none, p.contextError(ctx, op+": gave up while the job was running")
 			}
 			left = nil // it has just finished

@@ -18,6 +18,12 @@ type chunk[T, R any] struct {
 
 	failed, panicked uint64 // how many of them
 
+	// Of its only job, where Func may be called for it several times, or never.
+	tries tries
+	unrun bool      // the limiter did not let it run, or not again
+	aside bool      // it is to wait for its next attempt
+	due   time.Time // until then
+
 	// For its call, with the call's mutex held.
 	began time.Time
 	place *place // in which it runs
@@ -32,6 +38,9 @@ type chunk[T, R any] struct {
 func (c *chunk[T, R]) split(n int) *chunk[T, R] {
 	rest := &chunk[T, R]{first: c.first + n, jobs: c.jobs[n:], next: c.next, part: true}
 	c.jobs, c.next, c.part = c.jobs[:n:n], rest, true
+	if n == 0 {
+		rest.tries, c.tries = c.tries, tries{}
+	}
 	if c.values != nil {
 		c.values, rest.values = c.values[:n:n], c.values[n:]
 	}
@@ -50,13 +59,21 @@ func (c *chunk[T, R]) fail(i int, err error, panicked bool) {
 	c.errs[i] = err
 }
 
+// attempts is how often Func was called for a job of c that is through.
+func (c *chunk[T, R]) attempts() int {
+	if c.unrun {
+		return c.tries.n
+	}
+	return max(1, c.tries.n)
+}
+
 // result is the outcome of the i-th job of c. Why the call ended early is read only for a
 // job that did not run: it may be noted while other results are read.
 func (b *bulk[T, R]) result(c *chunk[T, R], i int) Result[T, R] {
 	if i >= c.ran {
 		return Result[T, R]{Job: c.jobs[i], Err: b.notRun}
 	}
-	r := Result[T, R]{Job: c.jobs[i], Value: c.values[i], Attempts: 1}
+	r := Result[T, R]{Job: c.jobs[i], Value: c.values[i], Attempts: c.attempts()}
 	if c.errs != nil {
 		r.Err = c.errs[i]
 	}
@@ -80,12 +97,11 @@ func (w *worker[T, R]) goOn() {
 		lent := false
 		if c := w.chunk; c != nil {
 			w.runChunk(b, c)
-			c.ran, w.place.ran = w.place.ran, 0
-			lent = w.place.end(c.ran)
-			w.passContexts(c.ran)
-			w.place.failed.Add(c.failed)
-			w.place.panicked.Add(c.panicked)
-			b.source.keep(c)
+			if c.aside {
+				lent = w.setAside(b, c)
+			} else {
+				lent = w.endChunk(b, c)
+			}
 		}
 		if w.chunk = b.turn(w, w.chunk, lent); w.chunk == nil {
 			w.bulk = nil
@@ -94,6 +110,39 @@ func (w *worker[T, R]) goOn() {
 			w.awaitPlace()
 		}
 	}
+}
+
+// endChunk counts what has run of c. It reports whether the place is lent.
+func (w *worker[T, R]) endChunk(b *bulk[T, R], c *chunk[T, R]) (lent bool) {
+	c.ran, w.place.ran = w.place.ran, 0
+	n := c.ran
+	if c.unrun {
+		n = 0
+	}
+	lent = w.place.end(n)
+	w.passContexts(n)
+	w.place.failed.Add(c.failed)
+	w.place.panicked.Add(c.panicked)
+	b.source.keep(c)
+	return lent
+}
+
+// setAside puts the only job of c where it waits for its next attempt. It reports whether
+// the place is lent.
+func (w *worker[T, R]) setAside(b *bulk[T, R], c *chunk[T, R]) (lent bool) {
+	lent = w.endTry()
+	w.passContexts(1)
+	w.chunk, c.aside = nil, false
+	b.setAside(c)
+	w.pool.waitInBacklog(&waitingJob[T, R]{due: c.due, bulk: b, chunk: c})
+	b.poke() // the call may have ended meanwhile
+	return lent
+}
+
+// endTry counts an attempt that another one will follow.
+func (w *worker[T, R]) endTry() (lent bool) {
+	w.pool.retries.Add(1) // first: Stats takes them from the attempts that have ended
+	return w.place.end(1)
 }
 
 // runChunk runs the jobs of c that have yet to run.
@@ -114,6 +163,12 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		c.values = make([]R, len(c.jobs))
 	}
 	for at.ran < len(c.jobs) && w.mayGoOn(b, c) {
+		if p.guards() {
+			if w.tryInChunk(b, c, fn) {
+				continue
+			}
+			return
+		}
 		end := len(c.jobs)
 		if p.alert.Load() { // the pool's context may end without a further word: mayGoOn looks at it
 			end = at.ran + 1
@@ -130,9 +185,85 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		}
 		w.inFunc = false
 		if err != nil {
+			p.throttledBy(err)
 			w.failed(b, c, err, false)
 		}
 	}
+}
+
+// tryInChunk gives the next job of c an attempt where jobs may have to wait for that, and
+// reports whether to go on with c. Where they may have several, a chunk has a single one.
+func (w *worker[T, R]) tryInChunk(b *bulk[T, R], c *chunk[T, R], fn Func[T, R]) bool {
+	p, i := w.pool, w.place.ran
+	w.tries = c.tries
+	if err := w.permit(b.ctx); err != nil {
+		if b.ended() {
+			w.tries = tries{}
+			return false
+		}
+		w.limitedInChunk(b, c, err)
+		return true
+	}
+	if w.wake != nil && p.excess.Load() > 0 || b.ended() {
+		w.tries = tries{}
+		return false
+	}
+	ctx := newContext(b.ctx, &w.place, &p.key)
+	w.inFunc = true
+	out := w.call(ctx, b.ctx, c.jobs[i], nil, fn)
+	w.inFunc = false
+	if out.again {
+		return w.againInChunk(b, c, out)
+	}
+	c.values[i] = out.value
+	w.endTries(c)
+	if out.err != nil {
+		w.failed(b, c, out.err, false)
+	} else {
+		w.place.ran++
+	}
+	return true
+}
+
+// againInChunk is again for the only job of c.
+func (w *worker[T, R]) againInChunk(b *bulk[T, R], c *chunk[T, R], out outcome[R]) (here bool) {
+	w.tries.err = out.err
+	c.tries, w.tries = w.tries, tries{}
+	if w.pool.backlog.reserve(w.pool.buffer) {
+		c.aside, c.due = true, time.Now().Add(out.wait)
+		return false
+	}
+	lent := w.endTry()
+	w.passContexts(1)
+	if lent {
+		w.awaitPlace()
+	}
+	w.waitHere(b.ctx, out.wait)
+	return true
+}
+
+// endTries notes how many attempts a job of c has had that is through.
+func (w *worker[T, R]) endTries(c *chunk[T, R]) {
+	if w.tries.n > 1 || c.unrun {
+		w.tries.err = nil
+		c.tries = w.tries
+	}
+	w.tries = tries{}
+}
+
+// limitedInChunk ends the only job of c, which the limiter does not let start, or not again.
+func (w *worker[T, R]) limitedInChunk(b *bulk[T, R], c *chunk[T, R], err error) {
+	p := w.pool
+	if w.tries.n > 0 {
+		err = p.abandon(b.ctx, c.jobs[w.place.ran], w.tries, nil, p.stoppedByLimiter(err)).Err
+	} else {
+		p.notRun.Add(1)
+		err = p.notRunByLimiter(err)
+	}
+	c.unrun = true
+	w.endTries(c)
+	w.failed(b, c, err, false)
+	c.failed = 0 // that is counted already, if it has to be
 }
 
 // run runs the jobs of c before the end, from where at is on, until at.look is set, or one
@@ -187,7 +318,7 @@ func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, a
 // runChunkSeen is run where the pool is observed.
 func (w *worker[T, R]) runChunkSeen(b *bulk[T, R], c *chunk[T, R], ctx context.Context, fn Func[T, R], end int) error {
 	for at := &w.place.progress; at.ran < end && b.caller.Err() == nil && !at.look.Load(); at.ran++ {
-		out := w.runSeen(ctx, c.jobs[at.ran], nil, fn)
+		out := w.seeRun(ctx, c.jobs[at.ran], fn)
 		c.values[at.ran] = out.value
 		if out.err != nil {
 			return out.err
@@ -198,6 +329,7 @@ func (w *worker[T, R]) runChunkSeen(b *bulk[T, R], c *chunk[T, R], ctx context.C
 
 // concludeInChunk ends the job of c that runs, which did not return.
 func (w *worker[T, R]) concludeInChunk(c *chunk[T, R], out outcome[R]) {
+	w.endTries(c)
 	if out.err != nil {
 		w.failed(w.bulk, c, out.err, out.panicked)
 		return
@@ -211,7 +343,8 @@ func (w *worker[T, R]) mayGoOn(b *bulk[T, R], c *chunk[T, R]) bool {
 	if w.place.look.Load() {
 		w.place.look.Store(false)
 		tooMany := w.wake != nil && w.pool.excess.Load() > 0
-		if tooMany || w.place.isLent() || b.cutsOff(c) { // lent to a goroutine that Func left behind
+		paused := w.pool.gate.shut.Load() && len(c.jobs)-w.place.ran > 1
+		if tooMany || paused || w.place.isLent() || b.cutsOff(c) { // lent to a goroutine that Func left behind
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -77,6 +78,7 @@ type bulk[T, R any] struct {
 	lent    bool  // the place of outer
 	late    int   // how many of running are late
 	long    int   // how many of the others have several jobs
+	aside   int   // chunks whose jobs wait for their next attempt
 	watched bool  // the dispatcher has to look for chunks that take too long
 	over    bool  // nothing runs, and nothing will
 	err     error // why the call ends early
@@ -97,6 +99,9 @@ func (p *Pool[T, R]) newBulk(ctx context.Context, op string) (*bulk[T, R], error
 	b := &bulk[T, R]{pool: p, op: op, caller: ctx, outer: p.jobOf(ctx), ends: ctx.Done() != nil}
 	b.ctx, b.cancel = context.WithCancelCause(ctx)
 	b.longest, b.length = chunkMost, 1
+	if p.limiter != nil || p.retry != nil {
+		b.longest = 1 // each job may have to wait
+	}
 	b.ticket.bulk = b
 	b.wake = make(chan struct{}, 1)
 	p.mu.Lock()
@@ -156,10 +161,11 @@ func (d *dispatcher[T, R]) plan() bool {
 		d.cut = true
 		d.stopByContext()
 	}
+	d.abandonTried()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, more := d.ready()
-	if len(d.running) == 0 && !d.lent && (d.err != nil || n == 0 && !more) {
+	if d.nothingRuns() && (d.err != nil || n == 0 && !more) {
 		d.over = true
 		d.leaveOut()
 		return false
@@ -178,6 +184,60 @@ func (d *dispatcher[T, R]) plan() bool {
 		}
 	}
 	return true
+}
+
+// nothingRuns reports whether the call is over if no jobs are to be started any more.
+func (b *bulk[T, R]) nothingRuns() bool {
+	tried := b.err != nil && slices.ContainsFunc(b.rests, (*chunk[T, R]).tried) // for abandonTried
+	return len(b.running) == 0 && b.aside == 0 && !b.lent && !tried
+}
+
+// tried reports whether the only job of c has had attempts.
+func (c *chunk[T, R]) tried() bool { return c.tries.n > 0 }
+
+// abandonTried ends the jobs that wait for their next attempt, or might have it now, if the
+// call has ended early.
+func (d *dispatcher[T, R]) abandonTried() {
+	p := d.pool
+	for _, c := range d.takeTried() {
+		r := p.abandon(d.ctx, c.jobs[0], c.tries, nil, d.notAgain())
+		d.mu.Lock()
+		d.aside--
+		c.fail(0, r.Err, false)
+		c.ran, c.done, c.tries.err = 1, true, nil
+		d.source.leaveOut(c)
+		d.mu.Unlock()
+	}
+}
+
+// takeTried takes out their chunks.
+func (d *dispatcher[T, R]) takeTried() (chunks []*chunk[T, R]) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		return nil
+	}
+	chunks = d.pool.backlog.release(d.bulk)
+	d.rests = slices.DeleteFunc(d.rests, func(c *chunk[T, R]) bool {
+		if c.tried() {
+			d.aside++
+			chunks = append(chunks, c)
+		}
+		return c.tried()
+	})
+	return chunks
+}
+
+// notAgain is why they have no further attempt.
+func (b *bulk[T, R]) notAgain() error {
+	const what = "not tried again"
+	switch {
+	case b.pool.ctx.Err() != nil:
+		return b.pool.contextError(b.pool.ctx, what)
+	case b.caller.Err() != nil:
+		return b.pool.contextError(b.caller, what)
+	}
+	return newError(b.pool.name, nil, "%s: the call has ended", what)
 }
 
 // await waits until there is a place for the ticket in jobs, which is nil if there is no

@@ -62,11 +62,31 @@
 // [WithWorkers] is how many jobs run at once. Jobs that compute want as many as there
 // are processors, which is the default. Jobs that wait for a network, a disk or a
 // database want as many as the other side can handle at once, often far more or far
-// fewer: set it. A job that sleeps, between two attempts say, keeps its worker.
+// fewer: set it. A job that sleeps keeps its worker; one that waits for its next attempt
+// ([WithRetry]) does not.
 //
 // [WithBuffer] is how many more may wait. A small buffer evens out bursts. A large one
 // only makes jobs wait where their submitters would have, and there is more to be
 // finished or given up when the pool ends.
+//
+// # What is downstream
+//
+// A bound on concurrency alone does not protect an API that others use too. Three options and
+// one error do; each is for itself, and a pool without them pays nothing.
+//
+//   - [WithLimiter] has each attempt wait for a limiter: a rate that you were told.
+//   - [WithRetry] calls Func again after an error, as its [RetryPolicy] says, and
+//     [WithRetryBudget] keeps an outage from being multiplied by that. A job that waits for its next attempt
+//     holds no worker. [Permanent] marks an error that no attempt will cure.
+//   - [RetryAfter], returned by a job, pauses the whole pool until the time that the other side
+//     has named, and then lets one job try first. It takes no option. Without WithRetry the
+//     job's error is its result.
+//
+// Package retry has a policy, and makes a RetryAfter of an HTTP response with 429 or 503. Package
+// autotune finds the rate, and the number of workers, for those who were told neither.
+//
+// One pool belongs to one downstream: a 429 of one host pauses all jobs of the pool, and a
+// limiter counts all of them. For several hosts make several pools; they may share a limiter.
 //
 // # When something simpler is better
 //
@@ -82,7 +102,7 @@
 //
 //   - G1 One result. Every accepted job has exactly one Result, whatever happens to it:
 //     it returns, fails, panics, calls [runtime.Goexit], times out, or is cancelled
-//     before it ran. Delivered results plus those that Stop returns are the accepted
+//     before it ran, or between two attempts. Delivered results plus those that Stop returns are the accepted
 //     jobs. A job is accepted when Submit or TrySubmit returned nil for it, or when Do
 //     or TryDo returned anything but a refusal. (The outcome of a Do whose caller has
 //     left counts as delivered, and so do those of a Map that has failed, and of a
@@ -100,7 +120,8 @@
 //   - G3 Backpressure. No more than Buffer jobs wait in the queue, and no more than
 //     Buffer results, with one more in the hand of each worker, for a reader; then
 //     submitters wait. A stream has no more than a window of 16 x (Workers + Buffer)
-//     jobs between its input and its range. No other buffer grows without bound. (Jobs
+//     jobs between its input and its range. No more than Buffer jobs wait without a
+//     worker for their next attempt. No other buffer grows without bound. (Jobs
 //     that nest cost a waiting goroutine for each level. When the queue is full that may
 //     be as many levels as there are: where a job submits one which submits one, and so
 //     on, bound how many are inside Submit, as examples/crawl does.)
@@ -118,13 +139,14 @@
 //     that runs has returned. What nobody reads comes from Stop.
 //   - G6 Cancellation. When the pool is cancelled, running jobs see their context
 //     end with that cause; jobs in the queue do not run, their error wraps ErrNotRun
-//     and the cause, and their Attempts are 0. A job's own error that is a context's
+//     and the cause, and their Attempts are 0. Those that wait for their next attempt have
+//     no more, and the error of the last beside the cause. A job's own error that is a context's
 //     error is just that job's error. A Do or a bulk call whose context ends takes back
 //     only its own jobs.
-//   - G7 Isolation. A panic or Goexit in a job, in a hook or in the input of a stream harms
-//     nothing else: the worker lives, or is replaced, and the size of the pool stays.
+//   - G7 Isolation. A panic or Goexit in a job, in a hook, a limiter, a retry policy or the input
+//     of a stream harms nothing else: the worker lives, or is replaced, and the size of the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
-//     pool of one worker they run in it. A job that runs in the place of its submitter
+//     pool of one worker they run in it; for its next attempt a job enters it again. A job that runs in the place of its submitter
 //     (G10) overtakes, and jobs that are taken while Resize makes a pool one of one
 //     worker may change places. Bulk calls take turns with all else. Their own jobs begin
 //     in the order of their input where there is one worker; Map, Collect and Stream give

@@ -94,8 +94,8 @@ func (e *PanicError) Unwrap() error {
 // Stop, and for callers that wait for them. Jobs of bulk calls and streams are not in the
 // queue: how many of those did not run their callers see.
 type ShutdownError struct {
-	Running int   // jobs that a worker still had: inside Func, or their result waited for room
-	NotRun  int   // what was in the queue: jobs, which will not run, and workers that bulk calls waited for
+	Running int   // jobs that a worker still had: inside Func, or their result waited for room; and those that waited for their next attempt
+	NotRun  int   // what was in the queue, or waited for a limiter: jobs, which will not run; and workers that bulk calls waited for
 	Unread  int   // results on Results that nobody had read
 	Err     error // why: wraps the cause of the context that ended
 }
@@ -114,8 +114,8 @@ func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
 	l, held := p.load(), p.held // with mu held, so that no worker leaves meanwhile
 	p.mu.Unlock()
 	return &ShutdownError{
-		Running: l.running,
-		NotRun:  int(p.refused.Load()) + l.waiting + held,
+		Running: l.running + p.backlog.waitingRetries(),
+		NotRun:  int(p.refused.Load()+max(0, p.heldBack.Load()-p.backlog.inPlace.Load())) + l.waiting + held,
 		Unread:  l.unread,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}

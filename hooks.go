@@ -36,13 +36,14 @@ type JobInfo struct {
 //
 // For each job of Submit and Do that is brought to a pool which is open: Queued, then
 // Started if it runs, then Done, once, whatever becomes of it. Each is called after the one
-// before has returned. Of the jobs of bulk calls, those that run have Started and Done. A
+// before has returned. With [WithRetry], Started is called for each attempt, and Retrying after
+// each but the last. Of the jobs of bulk calls, those that run have Started and Done. A
 // refused call has Rejected; if its job was waiting for a place, Done comes first, and says
 // Refused. What a hook itself brings to the pool has hooks too.
 //
 // Hooks run on the goroutine that does what they tell of, and take its time: Queued and
 // Rejected that of the submitter, Started and Done that of the worker, whose next job
-// waits, and Resized that of the caller of Resize. (Done of a job that panicked, called
+// waits, and Resized that of the caller of Resize. (Throttled, and Done of a job that panicked, called
 // Goexit or never ran has a goroutine of its own, which the other waits for. When a pool is
 // cancelled, those of the jobs in its queue come one after the other.) No lock is
 // held meanwhile, and they may call the pool as a Func may, with the context that they are
@@ -62,12 +63,19 @@ type Hooks struct {
 	// before anybody receives it. ctx is what Started of the same Hooks returned. Where the job
 	// never ran it is the one that it would have run under, or for a refused call its own.
 	Done func(ctx context.Context, j JobInfo)
+	// Retrying is called after an attempt that another one will follow, no sooner than wait
+	// later: with its number and its error. ctx is what Started of the same Hooks returned for
+	// it. Without [WithRetry] it is never called.
+	Retrying func(ctx context.Context, j JobInfo, wait time.Duration)
 	// Rejected is called when a call that brings jobs is refused, before it returns err.
 	// ctx is the submitter's; that of TrySubmit, which has none, is context.Background.
 	Rejected func(ctx context.Context, err error)
 	// Resized is called when Resize has changed the number of workers. Of calls at once
 	// the order is not certain.
 	Resized func(from, to int)
+	// Throttled is called when a job has returned [RetryAfter], and the pool starts none
+	// before until; when that is put off, it is called again.
+	Throttled func(until time.Time)
 }
 
 // hooked is what a pool calls: all that WithHooks gave, in order.
@@ -112,6 +120,18 @@ func (h *hooked) done(under []context.Context, j JobInfo) {
 	defer h.done(under[:n-1], j)
 	if f := h.hooks[n-1].Done; f != nil {
 		h.job("Done", f, under[n-1], j)
+	}
+}
+
+// retrying is as done.
+func (h *hooked) retrying(under []context.Context, j JobInfo, wait time.Duration) {
+	n := len(under)
+	if n == 0 {
+		return
+	}
+	defer h.retrying(under[:n-1], j, wait)
+	if f := h.hooks[n-1].Retrying; f != nil {
+		h.job("Retrying", func(ctx context.Context, j JobInfo) { f(ctx, j, wait) }, under[n-1], j)
 	}
 }
 
@@ -163,6 +183,21 @@ func (h *hooked) rejectedFrom(i int, ctx context.Context, err error) {
 func (h *hooked) reject(f func(context.Context, error), ctx context.Context, err error) {
 	defer h.guard("Rejected")
 	f(ctx, err)
+}
+
+func (h *hooked) throttledFrom(i int, until time.Time) {
+	if i == len(h.hooks) {
+		return
+	}
+	defer h.throttledFrom(i+1, until)
+	if f := h.hooks[i].Throttled; f != nil {
+		h.throttle(f, until)
+	}
+}
+
+func (h *hooked) throttle(f func(until time.Time), until time.Time) {
+	defer h.guard("Throttled")
+	f(until)
 }
 
 func (h *hooked) resized(from, to int) {

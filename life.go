@@ -216,10 +216,26 @@ func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
 
 // refuse gives up a job because the pool was cancelled. It hands the outcome to the
 // job's call, or returns it when it is one for Results.
+//
+// One that has had attempts has run, and ends with what the last one brought.
 func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
+	c := t.call
+	if c == nil || c.tries.n == 0 {
+		p.refused.Add(1)
+		return p.neverRuns(t, p.notRunError())
+	}
+	r = p.abandon(c.ctx, c.takeJob(), p.backlog.takeBack(c), c.record, p.contextError(p.ctx, "not tried again"))
+	c.over()
+	if !c.forResults {
+		p.handOver(c, r)
+	}
+	return r, c.forResults && !p.noResults
+}
+
+// neverRuns gives up a job that has had no attempt because of err, as refuse does.
+func (p *Pool[T, R]) neverRuns(t task[T, R], err error) (r Result[T, R], forResults bool) {
 	p.notRun.Add(1)
-	p.refused.Add(1)
-	switch err := p.notRunError(); {
+	switch {
 	case t.call == nil:
 		r = Result[T, R]{Job: t.job, Err: err}
 	case t.call.forResults:

@@ -133,6 +133,24 @@ func (o *observer) neverRan(ctx context.Context, r *record, job any, err error, 
 	}
 }
 
+// abandoned ends a job that has had attempts, and will have no more, with err. r is nil for
+// one of a bulk call.
+func (o *observer) abandoned(ctx context.Context, r *record, job any, t tries, err error) {
+	if len(o.hooks) == 0 {
+		return
+	}
+	j := JobInfo{Pool: o.pool, ID: t.id, Job: job, Attempt: t.n, Err: err}
+	if r != nil {
+		j.ID, j.Queued = r.id, r.queued
+	}
+	o.contained(func() { o.done(o.all(ctx), j) })
+}
+
+// throttled calls the hooks of that name.
+func (o *observer) throttled(until time.Time) {
+	o.contained(func() { o.throttledFrom(0, until) })
+}
+
 // oldestQueued returns when the job was brought that has waited longest, or zero.
 func (o *observer) oldestQueued() (t time.Time) {
 	o.mu.Lock()
@@ -148,7 +166,7 @@ func (o *observer) nextShardOf() *shard { return &o.shards[int(o.nextShard.Add(1
 func (s *shard) note(j *JobInfo) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !j.Queued.IsZero() {
+	if !j.Queued.IsZero() && j.Attempt == 1 {
 		s.wait.add(j.Started.Sub(j.Queued))
 	}
 	run := &s.run

@@ -42,6 +42,12 @@ type config struct {
 	noResults  bool
 	timing     bool
 	hooks      []Hooks
+	limiter    Limiter
+	hasLimiter bool
+	retry      RetryPolicy
+	hasRetry   bool
+	budget     float64
+	hasBudget  bool
 	oneCall    bool // the pool is for one bulk call, which needs no place for more tickets than workers
 }
 
@@ -68,6 +74,10 @@ func (c config) validate() error {
 		c.check(c.buffer <= maxBuffer, "WithBuffer(%d): must be at most %d", c.buffer, maxBuffer),
 		c.check(c.ctx != nil, "WithContext(nil): must not be nil"),
 		c.check(!c.hasTimeout || c.jobTimeout > 0, "WithJobTimeout(%v): must be positive", c.jobTimeout),
+		c.check(!c.hasLimiter || c.limiter != nil, "WithLimiter(nil): must not be nil"),
+		c.check(!c.hasRetry || c.retry != nil, "WithRetry(nil): must not be nil"),
+		c.check(!c.hasBudget || c.budget >= 0 && c.budget < 1, "WithRetryBudget(%v): must be at least 0 and below 1", c.budget),
+		c.check(!c.hasBudget || c.hasRetry, "WithRetryBudget(%v): is of no use without WithRetry", c.budget),
 	)
 }
 
@@ -149,4 +159,58 @@ func WithTiming() Option {
 // returns is the next one's; those named Done are called in the opposite order.
 func WithHooks(h Hooks) Option {
 	return optionFunc(func(c *config) { c.hooks = append(c.hooks, h) })
+}
+
+// WithLimiter has each attempt of a job, the first and every other, wait for l before it
+// starts. A [*rate.Limiter] of golang.org/x/time/rate will do as it is:
+//
+//	workerpool.WithLimiter(rate.NewLimiter(100, 10)) // 100 a second, 10 at once
+//
+// and so will one that several pools share, or that is kept elsewhere. The worker waits with
+// the job, so no more jobs wait here than there are workers; the others wait in the queue.
+// The time does not count for [WithJobTimeout].
+//
+// A job whose context ends while it waits for its first attempt has not run ([ErrNotRun]). If l
+// returns an error, or panics, that is the outcome of that one job, and wraps ErrNotRun too,
+// unless the job has had an attempt. l must not be nil.
+//
+// [*rate.Limiter]: https://pkg.go.dev/golang.org/x/time/rate#Limiter
+func WithLimiter(l Limiter) Option {
+	return optionFunc(func(c *config) { c.limiter, c.hasLimiter = l, true })
+}
+
+// WithRetry has a job whose Func returned an error called again, for as long as policy says
+// so. Package retry has policies; one of your own is a function:
+//
+//	workerpool.WithRetry(func(attempt int, err error) (time.Duration, bool) {
+//		return time.Second, attempt < 5 && errors.Is(err, errOverloaded)
+//	})
+//
+// Not asked is policy for an error made by [Permanent], a panic, a Goexit, or once the job's
+// context has ended. After [RetryAfter] the wait is at least as long as that says.
+//
+// A job that waits for its next attempt holds no worker: others run meanwhile, and when it is
+// due it joins the end of the queue. As many may wait as the queue has places ([WithBuffer]), with
+// those that are back in it. Beyond that a job waits in the place of
+// its worker, and so does a job that runs in a lent place (guarantee G10), save those of bulk calls. They
+// are accepted jobs as any other: Close lets them have their attempts, and after a cancellation
+// each has its Result, with the last error. Jobs of bulk calls are tried again too; a Map
+// fails with the first job that does for good.
+//
+// Whoever calls Func again has to know that it may be: a request that has timed out may have
+// had its effect. policy must not be nil.
+func WithRetry(policy RetryPolicy) Option {
+	return optionFunc(func(c *config) { c.retry, c.hasRetry = policy, true })
+}
+
+// WithRetryBudget lets at most this share of all attempts of the pool be retries, so that
+// an outage does not multiply the load: with 0.1, ten jobs that fail for ever cost eleven
+// attempts and not ten times what the policy allows. A job whose retry is not within the budget ends with a
+// [*RetryError] that says so.
+//
+// The budget fills with first attempts, from nothing: nine of them for each retry, with 0.1. So a
+// pool has none for its first failures, and saves up no more than 100. share is from 0, which
+// is no retries, to below 1, and is of use with [WithRetry] only.
+func WithRetryBudget(share float64) Option {
+	return optionFunc(func(c *config) { c.budget, c.hasBudget = share, true })
 }

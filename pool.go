@@ -25,7 +25,11 @@ type Pool[T, R any] struct {
 	buffer     int // of WithBuffer
 	jobTimeout time.Duration
 	noResults  bool            // of WithoutResults
-	special    bool            // no job runs in the way of loop, which knows neither of the two
+	limiter    Limiter         // of WithLimiter, or nil
+	observe    func(error)     // its Observe, or nil
+	retry      RetryPolicy     // of WithRetry, or nil
+	budget     *budget         // of WithRetryBudget, or nil
+	special    bool            // no job runs in the way of loop, which knows none of these five
 	observer   *observer       // nil if nobody observes the pool
 	key        poolKey         // under which the pool finds its own jobs in a context
 	ctx        context.Context // ends when the pool is cancelled, or has ended
@@ -59,11 +63,18 @@ type Pool[T, R any] struct {
 	kept     atomic.Int64  // results that sweep has and nobody has read
 	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too
 	taken    atomic.Uint64 // jobs that bulk calls have taken from their inputs
-	tickets  atomic.Int64  // bulk calls that wait for a place
+	tickets  atomic.Int64  // bulk calls that wait for a place, and the backlog if it does
+	retries  atomic.Int64  // attempts that another one follows, or will
+	heldBack atomic.Int64  // workers with a job that has to wait before it starts, or starts again
+	timedOut atomic.Uint64 // attempts that WithJobTimeout ended
 
 	// How many workers there are. All of it is written only with mu held.
 	live   atomic.Int64 // workers, without those that have resigned
 	excess atomic.Int64 // how many of them are more than size, if any
+
+	// What a job may have to wait for, beside a worker.
+	gate    gate
+	backlog backlog[T, R]
 
 	mu      sync.Mutex                 // guards what follows; never held while anything is waited for
 	size    int                        // how many workers there should be
@@ -100,7 +111,10 @@ func New[T, R any](fn Func[T, R], opts ...Option) (*Pool[T, R], error) {
 
 // newPool makes a pool for op, unless that has errs already.
 func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool[T, R], error) {
-	p := &Pool[T, R]{fn: fn, name: c.name, buffer: c.buffer, jobTimeout: c.jobTimeout, noResults: c.noResults, size: c.workers, oneCall: c.oneCall}
+	p := &Pool[T, R]{
+		fn: fn, name: c.name, buffer: c.buffer, size: c.workers, oneCall: c.oneCall,
+		jobTimeout: c.jobTimeout, noResults: c.noResults, limiter: c.limiter, retry: c.retry,
+	}
 	if fn == nil {
 		errs = append(errs, newError(c.name, nil, "%s: Func must not be nil", op))
 	}
@@ -113,7 +127,14 @@ func newPool[T, R any](op string, fn Func[T, R], c config, errs ...error) (*Pool
 	}
 	p.ctx, p.cancelCtx = context.WithCancelCause(labelled(c.ctx, c.name))
 	p.bound = c.ctx.Done() != nil
-	p.special = c.jobTimeout != 0 || c.noResults
+	p.special = c.jobTimeout != 0 || c.noResults || c.limiter != nil || c.retry != nil
+	if l, ok := c.limiter.(interface{ Observe(err error) }); ok {
+		p.observe = l.Observe
+	}
+	if c.hasBudget {
+		p.budget = newBudget(c.budget)
+	}
+	p.backlog.wake = make(chan struct{}, 1)
 	p.observer = newObserver(c)
 	p.room.L = &p.mu
 	p.workers = make(map[*worker[T, R]]struct{}, c.workers)

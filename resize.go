@@ -71,11 +71,11 @@ func (p *Pool[T, R]) startWorker() {
 	go w.work()
 }
 
-// countExcess is called with mu held whenever size, live or stopped has changed.
+// countExcess is called with mu held whenever size, live or stopped has changed, or the gate.
 func (p *Pool[T, R]) countExcess() {
 	excess := max(0, p.live.Load()-int64(p.size))
 	p.excess.Store(excess)
-	p.alert.Store(p.bound || p.stopped || excess > 0)
+	p.alert.Store(p.bound || p.stopped || excess > 0 || p.gate.shut.Load())
 }
 
 // wakeWorkers makes the workers that have no job look around.
@@ -135,9 +135,11 @@ func (p *Pool[T, R]) dismiss(w *worker[T, R]) {
 // cancellation. A worker looks before it takes a job and again when it has; only
 // one that had just looked when the pool shrank has to wait here.
 //
-// Those in hold don't count as workers: of two that hold while one may run, the
-// second goes on, and resigns afterwards, whereupon the first goes on.
+// Those in hold don't count as workers, and neither do those that are held back: of two
+// that hold while one may run, the second goes on, and resigns afterwards, whereupon the
+// first goes on.
 func (p *Pool[T, R]) hold(w *worker[T, R]) bool {
+	w.chooseWay()
 	if p.ctx.Err() != nil || p.excess.Load() == 0 {
 		return p.ctx.Err() == nil
 	}
@@ -146,7 +148,7 @@ func (p *Pool[T, R]) hold(w *worker[T, R]) bool {
 	defer p.mu.Unlock()
 	p.ledger.idle.Add(1)
 	p.held++
-	for p.live.Load()-int64(p.held) >= int64(p.size) && p.ctx.Err() == nil {
+	for p.live.Load()-int64(p.held)-p.heldBack.Load() >= int64(p.size) && p.ctx.Err() == nil {
 		p.room.Wait()
 	}
 	p.held--

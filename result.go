@@ -2,8 +2,8 @@ package workerpool
 
 import "context"
 
-// Func does one job. It is called once for each job, on a goroutine of the pool,
-// by as many goroutines at once as the pool has workers.
+// Func does one job. It is called once for each job (WithRetry has it called again after an
+// error), on a goroutine of the pool, by as many goroutines at once as the pool has workers.
 //
 // Its context is the one the job runs under, see [Pool.Submit] and [Pool.Do].
 // When it is cancelled Func should return soon: nothing else ends it. Passing the
@@ -24,9 +24,10 @@ type Result[T, R any] struct {
 	Value R
 	// Err is the error that Func returned, or a *PanicError when it panicked,
 	// ErrGoexit when it called runtime.Goexit, and an error that wraps ErrNotRun
-	// when the pool was stopped before the job's turn came.
+	// when the pool was stopped before the job's turn came, or its limiter failed. After
+	// several attempts it is a *RetryError with that of the last.
 	Err error
 	// Attempts is how often Func was called for the job: 0 when it never ran,
-	// else 1.
+	// and above 1 after retries (see WithRetry).
 	Attempts int
 }

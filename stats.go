@@ -40,13 +40,23 @@ type Stats struct {
 	Capacity int `json:"capacity"` // how many may
 	Waiting  int `json:"waiting"`  // calls of Submit and Do that wait for a place, in the queue or of the job that calls
 	Unread   int `json:"unread"`   // results on Results that nobody has read
+	Held     int `json:"held"`     // workers that are not in Busy, with a job that waits for the limiter, a pause, or in place
+	Retrying int `json:"retrying"` // jobs that wait for their next attempt, some of them in the queue again
 
 	Accepted  uint64 `json:"accepted"`  // jobs that were accepted
 	Completed uint64 `json:"completed"` // jobs whose Func has returned, panicked or exited
 	Failed    uint64 `json:"failed"`    // those of Completed whose outcome is an error
 	Panicked  uint64 `json:"panicked"`  // those of Failed that panicked
 	NotRun    uint64 `json:"notRun"`    // accepted jobs that never ran
+	Attempts  uint64 `json:"attempts"`  // calls of Func that have ended: Completed + Retries
+	Retries   uint64 `json:"retries"`   // those of Attempts that another followed, or is to follow
+	Throttled uint64 `json:"throttled"` // those of Attempts that brought a RetryAfter
+	TimedOut  uint64 `json:"timedOut"`  // those of Attempts that WithJobTimeout has ended
 	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
+
+	// PausedUntil is until when no job starts because of RetryAfter, and zero if the pool does
+	// not pause. A time that has passed says that a few go ahead to see whether the others may.
+	PausedUntil time.Time `json:"pausedUntil,omitzero"`
 
 	Timing *Timing `json:"timing,omitempty"` // nil without WithTiming
 }
@@ -81,6 +91,9 @@ func (p *Pool[T, R]) Stats() Stats {
 	}
 	jobs := p.runningJobs()
 	s.Workers = p.size
+	s.Attempts = s.Completed
+	s.Retries = min(s.Attempts, uint64(max(0, p.retries.Load())))
+	s.Completed = max(s.Failed, s.Attempts-s.Retries)
 	l := p.load() // with mu held, so that none starts or leaves meanwhile
 	p.mu.Unlock()
 
@@ -88,6 +101,11 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Closed = p.ctx == nil || !p.accepting()
 	s.Busy, s.Queued, s.Unread = l.running, l.waiting, l.unread
 	s.Capacity = cap(p.jobs)
+	s.Held = int(max(0, p.heldBack.Load()))
+	s.Retrying = p.backlog.waitingRetries()
+	s.Throttled = p.gate.throttled.Load()
+	s.TimedOut = p.timedOut.Load()
+	s.PausedUntil = p.gate.state()
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
 	s.Waiting = int(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up

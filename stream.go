@@ -170,7 +170,7 @@ func (p *Pool[T, R]) stream(ctx context.Context, op string, jobs iter.Seq[T], yi
 	s.ring = make([]T, ringLength[T](s.window))
 	s.limit = min(s.window, len(s.ring))
 	s.room, s.news = make(chan struct{}, 1), make(chan struct{}, 1)
-	b.longest = max(1, min(chunkMost, s.window/4))
+	b.longest = max(1, min(b.longest, s.window/4))
 	b.source = s
 	go s.feed(jobs)
 	go func() {

@@ -49,18 +49,42 @@ func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R], lent bool) (next *chu
 	return next
 }
 
-func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
+// runsNoMore takes c out of the chunks that run.
+func (b *bulk[T, R]) runsNoMore(c *chunk[T, R]) {
 	last := len(b.running) - 1
 	b.running[c.at] = b.running[last]
 	b.running[c.at].at = c.at
 	b.running[last] = nil
 	b.running = b.running[:last]
 	b.countChunk(c, -1)
+	c.place = nil
+}
+
+// setAside is for c, whose only job waits for its next attempt.
+func (b *bulk[T, R]) setAside(c *chunk[T, R]) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runsNoMore(c)
+	c.late = false
+	b.aside++
+}
+
+// putBack is for c, when that may start.
+func (b *bulk[T, R]) putBack(c *chunk[T, R]) {
+	b.mu.Lock()
+	b.aside--
+	b.rests = append(b.rests, c)
+	b.mu.Unlock()
+	b.poke()
+}
+
+func (b *bulk[T, R]) finish(c *chunk[T, R], now time.Time) {
+	b.runsNoMore(c)
 	b.adapt(c.ran, now.Sub(c.began))
 	if c.ran < len(c.jobs) {
 		b.rests = append(b.rests, c.split(c.ran))
 	}
-	c.done, c.place = true, nil
+	c.done = true
 	b.source.finish(c)
 }
 
@@ -120,6 +144,9 @@ func (p *Pool[T, R]) othersWait(own int) bool {
 // what there is, so that all are through at about the same time: guided self-scheduling, of
 // Polychronopoulos and Kuck (1987).
 func (b *bulk[T, R]) part() int {
+	if b.pool.gate.shut.Load() {
+		return 1
+	}
 	n, more := b.ready()
 	if more {
 		return b.length

@@ -3,6 +3,7 @@ package workerpool
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // view is what a worker of an observed pool knows of the job that it has.
@@ -22,6 +23,8 @@ type outcome[R any] struct {
 	value    R
 	err      error
 	panicked bool
+	again    bool          // it is to be tried again,
+	wait     time.Duration // after this time
 }
 
 // observed makes w one whose jobs are seen, if the pool is observed.
@@ -40,12 +43,16 @@ func (w *worker[T, R]) observed() {
 // one of a bulk call.
 func (w *worker[T, R]) starts(ctx context.Context, job T, r *record) context.Context {
 	o, v := w.pool.observer, w.view
-	info := JobInfo{Pool: o.pool, Attempt: 1, Started: o.now(), Goroutine: v.goroutine}
-	if r != nil {
+	info := JobInfo{Pool: o.pool, Attempt: w.tries.n, Started: o.now(), Goroutine: v.goroutine}
+	switch {
+	case r != nil:
 		info.ID, info.Queued = r.id, r.queued
 		o.waitsNoMore(r)
-	} else {
-		info.ID = o.lastID.Add(1)
+	case w.tries.id == 0:
+		w.tries.id = o.lastID.Add(1)
+		fallthrough
+	default:
+		info.ID = w.tries.id
 	}
 	v.mu.Lock()
 	v.job, v.info = job, info
@@ -60,7 +67,7 @@ func (w *worker[T, R]) starts(ctx context.Context, job T, r *record) context.Con
 	return ctx
 }
 
-// ends is for a job whose Func is through.
+// ends is for an attempt that is through.
 func (w *worker[T, R]) ends(out outcome[R]) {
 	o, v := w.pool.observer, w.view
 	v.mu.Lock()
@@ -73,26 +80,33 @@ func (w *worker[T, R]) ends(out outcome[R]) {
 	if len(o.hooks) > 0 {
 		info.Job = job
 		v.ended = &out // for the case that the hook ends the goroutine
-		o.done(v.under, info)
+		if out.again {
+			o.retrying(v.under, info, out.wait)
+		} else {
+			o.done(v.under, info)
+		}
 		v.ended = nil
 	}
 	v.clear()
 }
 
-// runSeen runs one job of an observed pool. r is nil for one of a bulk call.
-func (w *worker[T, R]) runSeen(ctx context.Context, job T, r *record, fn Func[T, R]) (out outcome[R]) {
-	out.value, out.err = fn(w.starts(ctx, job, r), job)
+// seeRun runs one job of a chunk.
+func (w *worker[T, R]) seeRun(ctx context.Context, job T, fn Func[T, R]) (out outcome[R]) {
+	w.tries = tries{n: 1}
+	out.value, out.err = fn(w.starts(ctx, job, nil), job)
 	w.ends(out)
+	w.tries = tries{}
 	return out
 }
 
 // endsAbnormally is ends where Func did not return: out says how. It may be that it did,
-// but a hook Done has ended the goroutine; then it returns what there was.
+// but a hook Done has ended the goroutine; then it returns what there was. A hook Retrying that
+// does so has ended the job.
 func (w *worker[T, R]) endsAbnormally(out outcome[R]) outcome[R] {
 	v := w.view
 	switch {
 	case v == nil:
-	case v.ended != nil:
+	case v.ended != nil && !v.ended.again:
 		out, v.ended = *v.ended, nil
 		v.clear()
 	default:

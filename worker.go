@@ -26,6 +26,14 @@ func (t task[T, R]) notRun() []error {
 	return []error{ErrNotRun}
 }
 
+// context is what the job of t is to run under.
+func (t task[T, R]) context(pool context.Context) context.Context {
+	if t.call != nil {
+		return t.call.ctx
+	}
+	return pool
+}
+
 // isTicket reports whether t is no job, but asks for a worker.
 func (t task[T, R]) isTicket() bool { return t.call != nil && t.call.bulk != nil }
 
@@ -42,6 +50,10 @@ type worker[T, R any] struct {
 	nextContext int           // the index of that for the next job
 	task        task[T, R]    // the job that is inside Func when inFunc is set
 	inFunc      bool
+	inLimiter   bool        // and it is the limiter that is called, not Func
+	tries       tries       // of the job that the worker has
+	pass        passage     // through the gate, of that
+	told        bool        // the limiter, of its last attempt
 	exitPanic   *PanicError // a panic of what Func deferred, while it exited by Goexit
 	parked      bool        // counted as idle; so is one that has yet to begin
 	finished    uint64      // jobs that the ledger has not been told of yet
@@ -121,6 +133,7 @@ func (w *worker[T, R]) loop() {
 			lent := w.place.end(1)
 			if err != nil {
 				w.place.failed.Add(1)
+				p.throttledBy(err)
 			}
 			r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
 			if p.alert.Load() {
@@ -193,7 +206,9 @@ func (w *worker[T, R]) park() (t task[T, R], ok bool) {
 // chooseWay decides how the next jobs run. It is called when the worker was parked, has new
 // contexts or has run a job the other way, since a look for each job at whether a trace is
 // being taken costs some 3% of a job that does nothing.
-func (w *worker[T, R]) chooseWay() { w.special = w.pool.special || trace.IsEnabled() }
+func (w *worker[T, R]) chooseWay() {
+	w.special = w.pool.special || trace.IsEnabled() || w.pool.gate.shut.Load()
+}
 
 // idle counts the worker as one that has no job, if it is not yet.
 func (w *worker[T, R]) idle() {
@@ -210,30 +225,136 @@ func (w *worker[T, R]) run(t task[T, R]) {
 		w.help(t.call.bulk)
 		return
 	}
-	ctx, ok := w.begin(&t)
+	if w.tries = (tries{}); t.call != nil && t.call.tries.n > 0 {
+		t.job, w.tries = t.call.takeJob(), w.pool.backlog.takeBack(t.call)
+	}
+	for again := true; again; {
+		again = w.try(&t)
+	}
+}
+
+// try gives a job an attempt, if it may have one. It reports whether it is to have another
+// at once: it has waited for that here.
+func (w *worker[T, R]) try(t *task[T, R]) (again bool) {
+	p := w.pool
+	w.task = *t // for a limiter that does not return
+	if err := w.permit(t.context(p.ctx)); err != nil {
+		w.giveUp(*t, err)
+		return false
+	}
+	if w.wake != nil && p.excess.Load() > 0 && !p.hold(w) { // the pool has shrunk meanwhile
+		w.giveUp(*t, p.ctx.Err())
+		return false
+	}
+	if err := t.context(p.ctx).Err(); err != nil && w.tries.n > 0 {
+		w.giveUp(*t, err)
+		return false
+	}
+	ctx, ok := w.begin(t)
 	if !ok {
-		return
+		return false
 	}
-	fn := w.pool.attempt
+	fn := p.attempt
 	if trace.IsEnabled() && t.forResults() { // a Do has a task already
-		fn = w.pool.attemptTraced
+		fn = p.attemptTraced
 	}
-	w.task, w.inFunc = t, true
-	var out outcome[R]
-	if w.view == nil {
-		out.value, out.err = fn(ctx, t.job)
-	} else {
-		out = w.runSeen(ctx, t.job, t.call.record, fn)
+	var r *record
+	if t.call != nil {
+		r = t.call.record
 	}
+	w.task, w.inFunc = *t, true
+	out := w.call(ctx, t.context(p.ctx), t.job, r, fn)
 	w.inFunc = false
-	w.finish(t, out)
+	if out.again {
+		return w.again(t, out)
+	}
+	w.finish(*t, out)
+	return false
+}
+
+// call calls Func once, through fn, and decides what becomes of its job, whose context is
+// parent: ctx is that of the attempt.
+func (w *worker[T, R]) call(ctx, parent context.Context, job T, r *record, fn Func[T, R]) (out outcome[R]) {
+	w.tries.n++
+	w.told = false
+	if w.view != nil {
+		ctx = w.starts(ctx, job, r)
+	}
+	out.value, out.err = fn(ctx, job)
+	w.judge(parent, &out)
+	if w.view != nil {
+		w.ends(out)
+	}
+	return out
+}
+
+// again is for a job that is to have another attempt. It leaves the worker to others
+// meanwhile. If there is no room for that, or its place is a lent one, it waits here; then
+// again reports true.
+func (w *worker[T, R]) again(t *task[T, R], out outcome[R]) (here bool) {
+	p := w.pool
+	w.tries.err = out.err
+	if w.endTry() {
+		w.awaitPlace()
+	}
+	if w.wake == nil || !p.backlog.reserve(p.buffer) {
+		w.waitHere(t.context(p.ctx), out.wait)
+		return true
+	}
+	c := t.call
+	if c == nil {
+		c = p.newSubmitted(t.job, nil)
+		c.state.Store(callRunning)
+	}
+	c.job, c.tries, w.tries = t.job, w.tries, tries{}
+	w.task = task[T, R]{}
+	p.waitInBacklog(&waitingJob[T, R]{due: time.Now().Add(out.wait), call: c})
+	return false
+}
+
+// giveUp ends a job that may not start, or not again, because of err, the limiter's or of a
+// context that has ended.
+func (w *worker[T, R]) giveUp(t task[T, R], err error) {
+	p, c := w.pool, t.call
+	ended := t.context(p.ctx)
+	switch {
+	case w.tries.n > 0:
+		if ended.Err() != nil {
+			err = p.contextError(ended, "not tried again")
+		} else {
+			err = p.stoppedByLimiter(err)
+		}
+		w.abandon(t, err)
+	case p.ctx.Err() != nil:
+		w.refuse(t)
+	case c != nil && !c.forResults && ended.Err() != nil:
+		w.begin(&t) // which sees that
+	default:
+		if r, forResults := p.neverRuns(t, p.notRunByLimiter(err)); forResults {
+			w.deliver(t, r)
+		}
+		w.finished++
+	}
+}
+
+// abandon ends a job that has had attempts, and will have no more.
+func (w *worker[T, R]) abandon(t task[T, R], stopped error) {
+	c := t.call
+	var r *record
+	if c != nil {
+		r = c.record
+		c.over()
+	}
+	w.deliver(t, w.pool.abandon(t.context(w.pool.ctx), t.job, w.tries, r, stopped))
+	w.tries = tries{}
+	w.finished++
 }
 
 // begin returns the context for a job, or reports that it does not run, because
 // its caller has taken it back, or is about to: his context has ended.
 func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
-	p, parent := w.pool, w.pool.ctx
-	if c := t.call; c != nil {
+	p := w.pool
+	if c := t.call; c != nil && w.tries.n == 0 {
 		if !c.forResults && c.ctx.Err() != nil {
 			c.refuse(p.observer, p.contextError(c.ctx, "job not run", ErrNotRun))
 		}
@@ -245,10 +366,10 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 			w.finished++
 			return nil, false
 		}
-		t.job, parent = c.takeJob(), c.ctx
+		t.job = c.takeJob()
 	}
 	w.passContexts(1)
-	return newContext(parent, &w.place, &p.key), true
+	return newContext(t.context(p.ctx), &w.place, &p.key), true
 }
 
 // passContexts leaves out those of the next n jobs, which have others: a context goes with
@@ -282,6 +403,9 @@ func (p *Pool[T, R]) attempt(ctx context.Context, job T) (R, error) {
 	// the cause of a context instead of its error: ErrJobTimeout is DeadlineExceeded too.
 	//nolint:errorlint // the very one: what wraps it is somebody else's
 	timedOut := context.Cause(ctx) == ErrJobTimeout && (context.Cause(parent) != ErrJobTimeout || endsBefore(ctx, parent))
+	if timedOut {
+		p.timedOut.Add(1)
+	}
 	if timedOut && errors.Is(err, context.DeadlineExceeded) {
 		err = newError(p.name, append(contextErrors(ctx), err), "job timed out after %v: %v", p.jobTimeout, err)
 	}
@@ -302,6 +426,15 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 	if caught != nil {
 		out = outcome[R]{err: caught, panicked: true}
 	}
+	if w.inLimiter {
+		w.inLimiter = false
+		w.concludeLimiter(out.err)
+		return
+	}
+	if !w.told {
+		w.tellLimiter(out.err)
+	}
+	out.err = w.tries.failure(out.err, nil)
 	out = w.endsAbnormally(out)
 	if c := w.chunk; c != nil {
 		w.concludeInChunk(c, out)
@@ -322,7 +455,9 @@ func (w *worker[T, R]) finish(t task[T, R], out outcome[R]) {
 	if out.panicked {
 		w.place.panicked.Add(1)
 	}
-	w.deliver(t, Result[T, R]{Job: t.job, Value: out.value, Err: out.err, Attempts: 1})
+	r := Result[T, R]{Job: t.job, Value: out.value, Err: out.err, Attempts: max(1, w.tries.n)}
+	w.tries = tries{}
+	w.deliver(t, r)
 	w.finished++
 	if lent {
 		w.awaitPlace()

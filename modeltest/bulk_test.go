@@ -27,6 +27,7 @@ type bulk struct {
 	left    bool          // the body has left the range
 	next    int           // the index of the job whose result is due
 	news    chan struct{} // tells an input that follows that there is a result
+	yielded time.Time     // when the input has yielded last
 }
 
 // inputOp is what the input of a stream does beside yielding its jobs.
@@ -103,9 +104,12 @@ func (w *world) settleBulk(p *pending) {
 			continue
 		}
 		j.accepted = true
-		if j.began > 0 {
+		switch {
+		case j.began > 0:
 			j.left = true
-		} else {
+		case j.flopped > 0:
+			j.gaveUp, j.received = true, 1
+		default:
 			j.notRun = true
 			j.received = 1 // nobody has asked
 		}
@@ -278,6 +282,7 @@ func (w *world) input(p *pending) iter.Seq[*job] {
 			w.beforeYield(p, i)
 			if w.mu.Lock(); !told {
 				b.taken = i + 1
+				b.yielded = time.Now()
 			}
 			w.mu.Unlock()
 			if told = !yield(j); told && b.input != inputDeaf {
@@ -376,11 +381,7 @@ func (w *world) judgeStream(p *pending, left bool, err error) {
 
 // judgeResult judges an outcome that came as a Result.
 func (w *world) judgeResult(r workerpool.Result[*job, int]) {
-	attempts := 1
-	if errors.Is(r.Err, workerpool.ErrNotRun) && !isOutcome(r.Err) {
-		attempts = 0
-	}
-	w.must(r.Attempts == attempts, "Attempts is %d beside %v", r.Attempts, r.Err)
+	w.must(r.Attempts == r.Job.attempts(), "Attempts is %d beside %v: %s", r.Attempts, r.Err, r.Job.fateString())
 	w.judge(r.Job, r.Value, r.Err)
 }
 
@@ -391,22 +392,25 @@ func (w *world) mustBeInTurn(j *job) {
 		if other == j {
 			return
 		}
-		w.must(other.began > 0, "job%d begins before job%d of the same call", j.id, other.id)
+		w.must(other.attempts() > 0, "job%d begins before job%d of the same call", j.id, other.id)
 	}
 }
 
 // checkBulk looks whether a bulk call that has not returned has a reason.
 func (w *world) checkBulk(p *pending, s workerpool.Stats) {
 	if j := w.readyJob(p); j != nil {
-		w.must(s.Busy >= s.Workers, "job%d of %s could begin, and a worker waits: %+v", j.id, callNames[p.op], s)
+		w.must(s.Busy >= s.Workers || s.Held > 0, "job%d of %s could begin, and a worker waits: %+v", j.id, callNames[p.op], s)
 	}
 	if p.bulk.blocked > 0 || p.bulk.input == inputFollows && w.mayEnd(p) {
 		return
 	}
 	for _, j := range p.bulk.jobs {
-		if j.running() {
+		if j.running() || j.waitsAgain() {
 			return
 		}
+	}
+	if s.Held > 0 { // perhaps it is one of this call
+		return
 	}
 	if p.inside != nil && p.inside.running() {
 		w.must(w.hasPendingRival(p), "%s from inside job%d waits", callNames[p.op], p.inside.id)
@@ -423,6 +427,9 @@ func (w *world) readyJob(p *pending) *job {
 	if w.cancelled || p.inside != nil || p.ctx.Err() != nil || b.left {
 		return nil
 	}
+	if time.Since(b.yielded) < w.unit/5 { // the call counts on a worker that is about to be through, for a moment
+		return nil
+	}
 	var ready *job
 	for i, j := range b.jobs {
 		if p.op == callMap && j.ended > 0 && j.outcome != endReturn {
@@ -431,7 +438,7 @@ func (w *world) readyJob(p *pending) *job {
 		if p.op.streams() && i >= b.taken {
 			break
 		}
-		if j.began == 0 && (i == 0 || b.jobs[i-1].ended > 0) {
+		if j.attempts() == 0 && (i == 0 || b.jobs[i-1].ended > 0) {
 			ready = j
 		}
 	}

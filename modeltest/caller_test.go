@@ -175,8 +175,8 @@ func (w *world) mustHaveRoom(p *pending, err error) {
 	if p.op != callTrySubmit || p.inside != nil || !w.alone || w.closing {
 		return
 	}
-	room := w.last.Queued < w.last.Capacity || w.last.Busy < w.last.Workers
-	w.must(room == (err == nil), "TrySubmit says %v: %+v", err, w.last)
+	room := w.last.Queued < w.last.Capacity || w.last.Busy+w.last.Held < w.last.Workers
+	w.must(w.again != retryNot || room == (err == nil), "TrySubmit says %v: %+v", err, w.last)
 }
 
 // refuse judges the error of a call that did not accept its job.
@@ -254,6 +254,13 @@ func (w *world) receive(r workerpool.Result[*job, int]) {
 func (w *world) judge(j *job, value int, err error) {
 	j.received++
 	w.must(j.received == 1, "one outcome too many, %v: %s", err, j.fateString())
+	if isGivenUp(err) {
+		j.gaveUp = true
+		w.must(j.began == 0 && j.flopped > 0 && value == 0, "%v: %s", err, j.fateString())
+		w.must(w.cancelled || w.doomed || j.call.ctx.Err() != nil, "nobody has cancelled, and yet %v: %s", err, j.fateString())
+		w.must((hasCause(err) || isFlop(err) || j.call.bulk != nil) && !errors.Is(err, workerpool.ErrNotRun), "%v", err)
+		return
+	}
 	if errors.Is(err, workerpool.ErrNotRun) && !isOutcome(err) {
 		j.notRun = true
 		w.must(j.began == 0 && value == 0, "%v: %s", err, j.fateString())
@@ -284,7 +291,7 @@ func (w *world) mustBeFinished(name string, before int) {
 		if j.call.bulk != nil {
 			w.must(j.began == 0 || j.beganAt > before || j.ended == 1 || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
 		} else if j.accepted && j.acceptedAt < before {
-			w.must(j.ended == 1 || j.notRun || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
+			w.must(j.ended == 1 || j.notRun || j.gaveUp || w.mayGiveUp(j) || w.cancelled || w.doomed, "%s has returned: %s", name, j.fateString())
 		}
 	}
 }
@@ -337,7 +344,7 @@ func (w *world) mustCount(err error) {
 	w.must(w.wasIdle() == (err == nil), "Shutdown with an ended context says %v: %+v", err, w.last)
 	var e *workerpool.ShutdownError
 	if errors.As(err, &e) {
-		w.must(e.Running == w.last.Busy && e.NotRun == w.last.Queued && e.Unread == w.last.Unread, "%v: %+v", err, w.last)
+		w.must(w.again != retryNot || e.Running == w.last.Busy && e.NotRun == w.last.Queued && e.Unread == w.last.Unread, "%v: %+v", err, w.last)
 	}
 }
 

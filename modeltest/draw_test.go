@@ -47,8 +47,9 @@ func join[T any](lists ...[]T) (all []T) {
 // drawer draws plans from numbers that it is given.
 type drawer struct {
 	flavour
-	upTo func(low, high int) int // draws from low to high, both included
-	jobs int                     // drawn so far
+	upTo  func(low, high int) int // draws from low to high, both included
+	jobs  int                     // drawn so far
+	flops int                     // that a job may have
 }
 
 // draw draws a plan that rapid can shrink.
@@ -69,6 +70,8 @@ func (d *drawer) plan(rounds, fewest, most int) *plan {
 		timeout: max(0, d.upTo(-6, 3)),
 		watch:   oneOf(d, watchings),
 	}
+	p.again = retrying(max(0, d.upTo(-3, int(retryings)-1)))
+	d.flops = p.again.most()
 	for range d.upTo(1, rounds) {
 		var round []*call
 		for range max(1, d.upTo(fewest, most)) {
@@ -131,6 +134,10 @@ func (d *drawer) job(depth int, many bool) *job {
 		j.acts = append(j.acts, a)
 	}
 	j.end = ending(max(0, d.upTo(-6, int(endings)-1)))
+	if d.flops > 0 {
+		j.flops = max(0, d.upTo(-2, d.flops))
+		j.pause = d.upTo(0, 5) == 5
+	}
 	return j
 }
 

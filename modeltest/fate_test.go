@@ -19,6 +19,8 @@ type fate struct {
 	refused    bool
 	left       bool // the caller of its Do has left while it ran
 	notRun     bool // its outcome says so
+	gaveUp     bool // and so, or there is none, because there was no further attempt
+	flopped    int  // attempts
 	began      int
 	beganAt    int // on the world's clock
 	ended      int
@@ -44,6 +46,12 @@ func (e *jobError) Unwrap() error { return e.cause }
 // What an error wraps does not tell: the cause for which a job didn't run may be the
 // outcome of another, in a Map.
 func isOutcome(err error) bool {
+	if failed, ok := err.(*workerpool.RetryError); ok { //nolint:errorlint // see above
+		err = failed.Err
+	}
+	if errors.Is(err, errFlop) {
+		return true
+	}
 	switch err.(type) { //nolint:errorlint // see above
 	case nil, *jobError, *workerpool.PanicError:
 		return true
@@ -91,7 +99,11 @@ func (j *job) borrows() bool {
 func (j *job) settled() bool {
 	switch {
 	case !j.accepted:
-		return j.began == 0 && j.received == 0
+		return j.attempts() == 0 && j.received == 0
+	case j.gaveUp:
+		return j.flopped > 0 && j.began == 0 && j.received == 1
+	case j.left && j.flopped > 0 && j.began == 0:
+		return j.received == 0
 	case j.left:
 		return j.began == 1 && j.ended == 1 && j.received == 0
 	case j.notRun:
@@ -101,6 +113,6 @@ func (j *job) settled() bool {
 }
 
 func (j *job) fateString() string {
-	return fmt.Sprintf("job%d: accepted %v, refused %v, began %d, ended %d, outcomes %d, not run %v, caller left %v",
-		j.id, j.accepted, j.refused, j.began, j.ended, j.received, j.notRun, j.left)
+	return fmt.Sprintf("job%d: accepted %v, refused %v, flopped %d, gave up %v, began %d, ended %d, outcomes %d, not run %v, caller left %v",
+		j.id, j.accepted, j.refused, j.flopped, j.gaveUp, j.began, j.ended, j.received, j.notRun, j.left)
 }

@@ -12,6 +12,9 @@ import (
 
 // fn is the Func of the pool: it does what the plan has for the job.
 func (w *world) fn(ctx context.Context, j *job) (int, error) {
+	if err := w.flop(j); err != nil {
+		return 0, err
+	}
 	w.beginJob(ctx, j)
 	defer w.endJob(j)
 	for _, a := range j.acts {
@@ -74,7 +77,7 @@ func (w *world) mustBeInOrder(j *job) {
 	}
 	for _, other := range w.jobs {
 		if other.accepted && other.acceptedAt > 0 && other.acceptedAt < j.call.began {
-			w.must(other.began > 0 || other.notRun, "job%d begins before job%d", j.id, other.id)
+			w.must(other.attempts() > 0 || other.notRun, "job%d begins before job%d", j.id, other.id)
 		}
 	}
 }

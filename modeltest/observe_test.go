@@ -3,6 +3,7 @@ package modeltest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -33,12 +34,12 @@ func (w watching) options(hooks workerpool.Hooks) (opts []workerpool.Option) {
 
 // told is how often hooks were told of a job.
 type told struct {
-	queued, started, done int
-	seenID                uint64
+	queued, started, retrying, done int
+	seenID                          uint64
 }
 
 func (w *world) hooks() workerpool.Hooks {
-	return workerpool.Hooks{Queued: w.hookQueued, Started: w.hookStarted, Done: w.hookDone}
+	return workerpool.Hooks{Queued: w.hookQueued, Started: w.hookStarted, Retrying: w.hookRetrying, Done: w.hookDone}
 }
 
 func (w *world) hookQueued(ctx context.Context, i workerpool.JobInfo) {
@@ -57,9 +58,17 @@ func (w *world) hookStarted(ctx context.Context, i workerpool.JobInfo) context.C
 	defer w.mu.Unlock()
 	j := i.Job.(*job)
 	j.started++
-	w.must(j.started == 1 && j.done == 0 && j.began == 0 && i.Attempt == 1, "Started: %s", j.fateString())
+	w.must(j.started == i.Attempt && j.retrying == j.started-1 && j.done == 0 && j.attempts() == i.Attempt-1, "Started: %s", j.fateString())
 	w.must(j.call.bulk != nil || j.queued == 1 && j.seenID == i.ID, "Started and not Queued: %s", j.fateString())
 	return ctx
+}
+
+func (w *world) hookRetrying(_ context.Context, i workerpool.JobInfo, _ time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	j := i.Job.(*job)
+	j.retrying++
+	w.must(j.retrying == i.Attempt && j.attempts() == i.Attempt && j.done == 0 && errors.Is(i.Err, errFlop), "Retrying: %s", j.fateString())
 }
 
 func (w *world) hookDone(_ context.Context, i workerpool.JobInfo) {
@@ -67,7 +76,7 @@ func (w *world) hookDone(_ context.Context, i workerpool.JobInfo) {
 	defer w.mu.Unlock()
 	j := i.Job.(*job)
 	j.done++
-	w.must(j.done == 1 && j.received == 0 && i.Attempt == j.began && j.began == j.ended, "Done: %s", j.fateString())
+	w.must(j.done == 1 && j.received == 0 && i.Attempt == j.attempts() && j.began == j.ended, "Done: %s", j.fateString())
 	w.must(j.began == 0 || (i.Err == nil) == (j.outcome == endReturn), "Done says %v: %s", i.Err, j.fateString())
 	if w.watch&watchAlone == 0 || !j.call.op.forResults() {
 		return
@@ -75,7 +84,7 @@ func (w *world) hookDone(_ context.Context, i workerpool.JobInfo) {
 	switch { // this is how the outcome is received
 	case i.Err == nil:
 		w.judge(j, j.id, nil)
-	case j.began > 0 || errors.Is(i.Err, workerpool.ErrNotRun):
+	case j.attempts() > 0 || errors.Is(i.Err, workerpool.ErrNotRun):
 		w.judge(j, 0, i.Err)
 	}
 }
@@ -102,9 +111,9 @@ func (w *world) checkRunning(jobs []workerpool.JobInfo) {
 func (w *world) checkTold(s workerpool.Stats) {
 	if w.watch&watchHooks != 0 {
 		for _, j := range w.jobs {
-			w.must(j.started == j.began, "at the end, Started %d times: %s", j.started, j.fateString())
+			w.must(j.started == j.attempts(), "at the end, Started %d times: %s", j.started, j.fateString())
 			if j.call.bulk != nil {
-				w.must(j.done == j.began && j.queued == 0, "at the end, Done %d times: %s", j.done, j.fateString())
+				w.must(j.done == min(1, j.attempts()) && j.queued == 0, "at the end, Done %d times: %s", j.done, j.fateString())
 			} else {
 				w.must(j.done == j.queued && (j.queued == 1 || !j.accepted), "at the end, Queued %d times, Done %d: %s", j.queued, j.done, j.fateString())
 			}
@@ -112,6 +121,6 @@ func (w *world) checkTold(s workerpool.Stats) {
 	}
 	if t := s.Timing; t != nil {
 		w.must(t.OldestQueued == 0 && t.LongestRunning == 0, "at the end: %+v", t)
-		w.must(t.Run.Count() == s.Completed-s.Failed && t.Failed.Count() == s.Failed, "at the end: %d and %d of %+v", t.Run.Count(), t.Failed.Count(), s)
+		w.must(t.Run.Count() == s.Completed-s.Failed && t.Failed.Count() == s.Failed+s.Retries, "at the end: %d and %d of %+v", t.Run.Count(), t.Failed.Count(), s)
 	}
 }

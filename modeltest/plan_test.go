@@ -11,6 +11,7 @@ type plan struct {
 	bound           bool // made with a context that can be cancelled
 	timeout         int  // of a job, in units of time; 0 for none
 	watch           watching
+	again           retrying
 	rounds          [][]*call // the calls of a round begin at once, when those before can't go on
 	end             callOp    // how the pool ends
 }
@@ -117,6 +118,10 @@ type job struct {
 	id   int
 	acts []act
 	end  ending
+	// flops is how many of its attempts end at once, with an error after which it is tried
+	// again, and pause whether these errors say that the pool is to pause.
+	flops int
+	pause bool
 
 	fate // what became of it
 }
@@ -124,7 +129,7 @@ type job struct {
 // GoString is how rapid shows a plan.
 func (p *plan) GoString() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nworkers %d, buffer %d, bound %v, timeout %d, watching %d\n", p.workers, p.buffer, p.bound, p.timeout, p.watch)
+	fmt.Fprintf(&b, "\nworkers %d, buffer %d, bound %v, timeout %d, watching %d, retrying %d\n", p.workers, p.buffer, p.bound, p.timeout, p.watch, p.again)
 	for i, round := range p.rounds {
 		fmt.Fprintf(&b, "round %d\n", i+1)
 		for _, c := range round {
@@ -153,7 +158,11 @@ func (j *job) String() string {
 	for _, a := range j.acts {
 		parts = append(parts, a.String())
 	}
-	return fmt.Sprintf("job%d{%s}", j.id, strings.Join(append(parts, endingNames[j.end]), "; "))
+	s := fmt.Sprintf("job%d{%s}", j.id, strings.Join(append(parts, endingNames[j.end]), "; "))
+	if j.flops > 0 {
+		s += fmt.Sprintf("(flops %d, pauses %v)", j.flops, j.pause)
+	}
+	return s
 }
 
 func (a act) String() string {

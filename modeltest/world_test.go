@@ -118,6 +118,7 @@ func (w *world) make() bool {
 		opts = append(opts, workerpool.WithJobTimeout(w.units(w.timeout)))
 	}
 	opts = append(opts, w.watch.options(w.hooks())...)
+	opts = append(opts, w.again.options(w)...)
 	w.pool, w.wrong = workerpool.New(w.fn, opts...)
 	return w.wrong == nil
 }
@@ -207,7 +208,7 @@ func (w *world) checkJobs() (running, places int) {
 			}
 		}
 		w.must(!w.cancelled || !j.running() || j.ctx.Err() != nil, "the pool was cancelled, the context was not: %s", j.fateString())
-		w.must(!j.refused || j.began == 0 && j.received == 0, "refused and yet: %s", j.fateString())
+		w.must(!j.refused || j.attempts() == 0 && j.received == 0, "refused and yet: %s", j.fateString())
 		w.must(j.received == 0 || j.accepted || !j.call.returned, "not accepted and yet: %s", j.fateString())
 		w.must(!j.notRun || w.cancelled || j.call.ctx.Err() != nil, "nobody has cancelled and yet: %s", j.fateString())
 	}
@@ -219,7 +220,7 @@ func (w *world) checkBounds(s workerpool.Stats, places int) {
 	w.must(slices.Contains(w.sizes, s.Workers), "Workers is %d, not of %v", s.Workers, w.sizes)
 	most := max(w.allowance, s.Workers)
 	w.must(places <= most, "jobs run in %d places of %d", places, most)
-	w.must(s.Busy <= max(most, w.last.Busy), "Busy is %d of %d", s.Busy, most) // a result may wait in a place that is gone
+	w.must(s.Busy <= max(most, w.last.Busy+w.last.Held), "Busy is %d of %d", s.Busy, most) // a result may wait in a place that is gone
 	w.must(s.Busy >= w.active(), "Busy is %d and %d jobs run", s.Busy, w.active())
 	w.must(s.Capacity == w.buffer, "Capacity is %d of a buffer of %d", s.Capacity, w.buffer)
 	w.must(s.Queued <= w.buffer, "%d jobs wait in a buffer of %d", s.Queued, w.buffer)
@@ -249,25 +250,32 @@ func (w *world) checkCounts(s workerpool.Stats, running int) {
 		"Accepted is %d, of %d to %d", s.Accepted, accepted, accepted+open)
 	w.must(s.Rejected == w.rejected, "Rejected is %d of %d", s.Rejected, w.rejected)
 	if w.hasBulk() { // it counts the jobs of a chunk when that ends
-		w.must(s.Completed <= w.ended && s.Failed <= w.failed && s.Panicked <= w.panicked, "more than %d, %d, %d: %+v", w.ended, w.failed, w.panicked, s)
+		w.must((s.Completed <= w.ended && s.Failed <= w.failed || w.again != retryNot) && s.Panicked <= w.panicked, "more than %d, %d, %d: %+v", w.ended, w.failed, w.panicked, s)
 		w.must(s.Panicked <= s.Failed && s.Failed <= s.Completed && s.Completed+s.NotRun <= s.Accepted, "%+v", s)
 		return
 	}
-	w.must(s.Completed == w.ended, "Completed is %d of %d", s.Completed, w.ended)
-	w.must(s.Failed == w.failed, "Failed is %d of %d", s.Failed, w.failed)
+	mayBe := uint64(0) // given up
+	for _, j := range w.jobs {
+		if j.gaveUp || w.mayGiveUp(j) {
+			mayBe++
+		}
+	}
+	w.must(s.Completed >= w.ended && s.Completed <= w.ended+mayBe, "Completed is %d of %d, or %d more", s.Completed, w.ended, mayBe)
+	w.must(s.Failed >= w.failed && s.Failed <= w.failed+mayBe, "Failed is %d of %d, or %d more", s.Failed, w.failed, mayBe)
 	w.must(s.Panicked == w.panicked, "Panicked is %d of %d", s.Panicked, w.panicked)
 	// Of a pool that shrank, workers may hold jobs that are in neither. What a bulk call
 	// has left in the queue is no job.
 	known := s.Completed + s.NotRun + uint64(s.Queued+running)
-	w.must(s.Accepted == known || w.resized && s.Accepted > known || w.manyAtOnce && s.Accepted < known,
+	w.must(s.Accepted == known || w.again != retryNot && s.Accepted > known && s.Accepted <= known+uint64(s.Retrying+s.Held) || w.resized && s.Accepted > known || w.manyAtOnce && s.Accepted < known,
 		"Accepted is %d, and %d are completed, not run, queued or running: %+v", s.Accepted, known, s)
 }
 
 // checkWaiting looks whether those who wait have a reason.
 func (w *world) checkWaiting(s workerpool.Stats, running int) {
-	full := s.Queued == s.Capacity && s.Busy >= s.Workers
-	idle := s.Queued == 0 && s.Busy == 0 && running == 0
-	w.must(w.cancelled || s.Queued == 0 || s.Busy >= s.Workers, "a job waits and a worker does too: %+v", s)
+	full := s.Queued == s.Capacity && s.Busy+s.Held >= s.Workers
+	idle := s.Queued == 0 && s.Busy == 0 && running == 0 && s.Held == 0 && s.Retrying == 0
+	w.must(!w.cancelled || s.Held == 0 && s.Retrying == 0, "cancelled, and a job waits for its next attempt: %+v", s)
+	w.must(w.cancelled || s.Queued == 0 || s.Busy+s.Held >= s.Workers, "a job waits and a worker does too: %+v", s)
 	w.must(!w.cancelled || s.Queued == 0, "cancelled, and a job waits: %+v", s)
 	w.calls = slices.DeleteFunc(w.calls, func(p *pending) bool { return p.returned })
 	for _, p := range w.calls {
@@ -276,7 +284,7 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 			continue
 		}
 		if p.inside != nil {
-			w.checkNested(p)
+			w.checkNested(p, s)
 			continue
 		}
 		name := callNames[p.op]
@@ -302,8 +310,8 @@ func (w *world) checkWaiting(s workerpool.Stats, running int) {
 
 // checkNested holds a call from inside a job against G10: it doesn't wait for a place,
 // unless another call of that job has it.
-func (w *world) checkNested(p *pending) {
-	if !p.inside.running() || p.job.began > 0 {
+func (w *world) checkNested(p *pending, s workerpool.Stats) {
+	if !p.inside.running() || p.job.attempts() > 0 || s.Held > 0 { // perhaps it has the place
 		return
 	}
 	w.must(w.hasPendingRival(p), "%s from inside job%d waits: %s", callNames[p.op], p.inside.id, p.job.fateString())
@@ -360,5 +368,11 @@ func (w *world) checkEnd() {
 	}
 	w.checkTold(s)
 	w.must(int(s.NotRun) == notRun, "NotRun is %d of %d", s.NotRun, notRun)
+	attempts := 0
+	for _, j := range w.jobs {
+		attempts += j.attempts()
+	}
+	w.must(int(s.Attempts) == attempts && s.Attempts == s.Completed+s.Retries, "at the end, of %d attempts: %+v", attempts, s)
+	w.must(s.Retrying == 0 && s.Held == 0, "at the end: %+v", s)
 	w.must(s.Accepted == s.Completed+s.NotRun && s.Busy == 0 && s.Queued == 0 && s.Unread == 0, "at the end: %+v", s)
 }
