@@ -46,13 +46,13 @@
 // some 20 µs, or one job where that takes longer, a worker goes on with whatever has
 // waited longest in the queue. So a small call is not starved by a huge one.
 //
-// Jobs that turn out to be short are run several in a row, by one worker, in chunks that
-// take some 20 µs: so a job that does next to nothing costs a few ns. The first jobs are
-// run one by one, and so are those that take longer. Where a long job is in a chunk of
-// short ones, what is behind it in the chunk waits for that one job, and then goes to
-// other workers, in chunks where there may be another long one in front; and a stream has the results of those before it when it ends. This asks one
-// thing of the jobs: those of one call must not wait for each other, nor for what becomes of
-// the results of others, since they may be in one chunk.
+// Jobs that turn out to be short are run several in a row, by one worker, in chunks that take
+// some 20 µs: so a job that does next to nothing costs a few ns. The first jobs are run one by
+// one, and so are those that take longer. Where a long job is in a chunk of short ones, what is
+// behind it in the chunk waits for that one job, and then goes to other workers, in chunks
+// where there may be another long one in front; and a stream has the results of those before it
+// when it ends. This asks one thing of the jobs: those of one call must not wait for each
+// other, nor for what becomes of the results of others, since they may be in one chunk.
 //
 // A call takes some 15 µs by itself, with a pool of its own, and some 2 µs on a pool that is
 // there.
@@ -76,8 +76,8 @@
 //
 //   - [WithLimiter] has each attempt wait for a limiter: a rate that you were told.
 //   - [WithRetry] calls Func again after an error, as its [RetryPolicy] says, and
-//     [WithRetryBudget] keeps an outage from being multiplied by that. A job that waits for its next attempt
-//     holds no worker. [Permanent] marks an error that no attempt will cure.
+//     [WithRetryBudget] keeps an outage from being multiplied by that. A job that waits for its
+//     next attempt holds no worker. [Permanent] marks an error that no attempt will cure.
 //   - [RetryAfter], returned by a job, pauses the whole pool until the time that the other side
 //     has named, and then lets one job try first. It takes no option. Without WithRetry the
 //     job's error is its result.
@@ -100,15 +100,15 @@
 //
 // Each has tests whose names bear its number.
 //
-//   - G1 One result. Every accepted job has exactly one Result, whatever happens to it:
-//     it returns, fails, panics, calls [runtime.Goexit], times out, or is cancelled
-//     before it ran, or between two attempts. Delivered results plus those that Stop returns are the accepted
-//     jobs. A job is accepted when Submit or TrySubmit returned nil for it, or when Do
-//     or TryDo returned anything but a refusal. (The outcome of a Do whose caller has
-//     left counts as delivered, and so do those of a Map that has failed, and of a
-//     stream whose range was left. A bulk call accepts a job when it takes it from its
-//     input. Whether a Do that says ErrNotRun was refused because its context ended, or
-//     accepted and taken back, makes no difference but in Stats.)
+//   - G1 One result. Every accepted job has exactly one Result, whatever happens to it: it
+//     returns, fails, panics, calls [runtime.Goexit], times out, or is cancelled before it ran,
+//     or between two attempts. Delivered results plus those that Stop returns are the accepted
+//     jobs. A job is accepted when Submit or TrySubmit returned nil for it, or when Do or TryDo
+//     returned anything but a refusal. (The outcome of a Do whose caller has left counts as
+//     delivered, and so do those of a Map that has failed, and of a stream whose range was
+//     left. A bulk call accepts a job when it takes it from its input. Whether a Do that says
+//     ErrNotRun was refused because its context ended, or accepted and taken back, makes no
+//     difference but in Stats.)
 //   - G2 Bound. No more than Workers calls of Func run at once, over all callers
 //     together. A Func that waits inside a call to its own pool lends its place to the
 //     job it waits for, and does not count meanwhile. (If Func goes on working while
@@ -143,14 +143,15 @@
 //     no more, and the error of the last beside the cause. A job's own error that is a context's
 //     error is just that job's error. A Do or a bulk call whose context ends takes back
 //     only its own jobs.
-//   - G7 Isolation. A panic or Goexit in a job, in a hook, a limiter, a retry policy or the input
-//     of a stream harms nothing else: the worker lives, or is replaced, and the size of the pool stays.
-//   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a
-//     pool of one worker they run in it; for its next attempt a job enters it again. A job that runs in the place of its submitter
-//     (G10) overtakes, and jobs that are taken while Resize makes a pool one of one
-//     worker may change places. Bulk calls take turns with all else. Their own jobs begin
-//     in the order of their input where there is one worker; Map, Collect and Stream give
-//     results in that order always.
+//   - G7 Isolation. A panic or Goexit in a job, in a hook, a limiter, a retry policy or the
+//     input of a stream harms nothing else: the worker lives, or is replaced, and the size of
+//     the pool stays.
+//   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a pool of
+//     one worker they run in it; for its next attempt a job enters it again. A job that runs in
+//     the place of its submitter (G10) overtakes, and jobs that are taken while Resize makes a
+//     pool one of one worker may change places. Bulk calls take turns with all else. Their own
+//     jobs begin in the order of their input where there is one worker; Map, Collect and Stream
+//     give results in that order always.
 //   - G9 Memory model. Submit happens before the call of Func for that job, and the
 //     return of Func before its Result is received.
 //   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it was

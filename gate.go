@@ -160,7 +160,8 @@ func (g *gate) state() (until time.Time) {
 	return until
 }
 
-// stillHolds reports whether who came through the gate as pass says may start: it was not shut since.
+// stillHolds reports whether who came through the gate as pass says may start: it was not shut
+// since.
 func (g *gate) stillHolds(pass passage) bool {
 	if !g.shut.Load() {
 		return true

@@ -42,16 +42,16 @@ type JobInfo struct {
 // Refused. What a hook itself brings to the pool has hooks too.
 //
 // Hooks run on the goroutine that does what they tell of, and take its time: Queued and
-// Rejected that of the submitter, Started and Done that of the worker, whose next job
-// waits, and Resized that of the caller of Resize. (Throttled, and Done of a job that panicked, called
+// Rejected that of the submitter, Started and Done that of the worker, whose next job waits,
+// and Resized that of the caller of Resize. (Throttled, and Done of a job that panicked, called
 // Goexit or never ran has a goroutine of its own, which the other waits for. When a pool is
-// cancelled, those of the jobs in its queue come one after the other.) No lock is
-// held meanwhile, and they may call the pool as a Func may, with the context that they are
-// given. But Queued and Rejected of TrySubmit, which has no context, must not wait for
-// the pool when the call comes from a job. A hook that panics has the panic logged by [slog.Error], and all goes on as
-// if it had returned. One that calls [runtime.Goexit] ends the goroutine: of a submitter
-// his own; in Started it is as if Func had called it, and in Done the job has its outcome
-// already. What it ends is that goroutine, and not the hooks of others.
+// cancelled, those of the jobs in its queue come one after the other.) No lock is held
+// meanwhile, and they may call the pool as a Func may, with the context that they are given.
+// But Queued and Rejected of TrySubmit, which has no context, must not wait for the pool when
+// the call comes from a job. A hook that panics has the panic logged by [slog.Error], and all
+// goes on as if it had returned. One that calls [runtime.Goexit] ends the goroutine: of a
+// submitter his own; in Started it is as if Func had called it, and in Done the job has its
+// outcome already. What it ends is that goroutine, and not the hooks of others.
 type Hooks struct {
 	// Queued is called when a job is brought, before it has a place in the queue. ctx is
 	// the submitter's.

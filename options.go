@@ -75,7 +75,7 @@ func (c config) validate() error {
 		c.check(c.ctx != nil, "WithContext(nil): must not be nil"),
 		c.check(!c.hasTimeout || c.jobTimeout > 0, "WithJobTimeout(%v): must be positive", c.jobTimeout),
 		c.check(!c.hasLimiter || c.limiter != nil, "WithLimiter(nil): must not be nil"),
-		c.check(!c.hasRetry || c.retry != nil, "WithRetry(nil): must not be nil"),
+		c.check(!c.hasRetry || c.retry != nil, "WithRetry(nil): must not be nil (retry.Backoff is for arguments out of bounds)"),
 		c.check(!c.hasBudget || c.budget >= 0 && c.budget < 1, "WithRetryBudget(%v): must be at least 0 and below 1", c.budget),
 		c.check(!c.hasBudget || c.hasRetry, "WithRetryBudget(%v): is of no use without WithRetry", c.budget),
 	)
@@ -136,11 +136,12 @@ func WithJobTimeout(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.jobTimeout, c.hasTimeout = d, true })
 }
 
-// WithoutResults is for a pool whose results nobody reads: jobs that Submit and TrySubmit
-// bring leave nothing on Results, so no worker waits for a reader. Their outcomes reach
-// [Hooks] and [Stats] only; a panic that no hook Done is there to see is logged by
-// [slog.Error]. (Any hook Done counts, be it one that only counts jobs: poollog.Jobs logs them.) Results is closed at the end all the same, and Stop returns nil. Do and bulk
-// calls give their results to their callers as ever.
+// WithoutResults is for a pool whose results nobody reads: jobs that Submit and TrySubmit bring
+// leave nothing on Results, so no worker waits for a reader. Their outcomes reach [Hooks] and
+// [Stats] only; a panic that no hook Done is there to see is logged by [slog.Error]. (Any hook
+// Done counts, be it one that only counts jobs: poollog.Jobs logs them.) Results is closed at
+// the end all the same, and Stop returns nil. Do and bulk calls give their results to their
+// callers as ever.
 func WithoutResults() Option {
 	return optionFunc(func(c *config) { c.noResults = true })
 }
@@ -190,12 +191,12 @@ func WithLimiter(l Limiter) Option {
 // context has ended. After [RetryAfter] the wait is at least as long as that says.
 //
 // A job that waits for its next attempt holds no worker: others run meanwhile, and when it is
-// due it joins the end of the queue. As many may wait as the queue has places ([WithBuffer]), with
-// those that are back in it. Beyond that a job waits in the place of
-// its worker, and so does a job that runs in a lent place (guarantee G10), save those of bulk calls. They
-// are accepted jobs as any other: Close lets them have their attempts, and after a cancellation
-// each has its Result, with the last error. Jobs of bulk calls are tried again too; a Map
-// fails with the first job that does for good.
+// due it joins the end of the queue. As many may wait as the queue has places ([WithBuffer]),
+// with those that are back in it. Beyond that a job waits in the place of its worker, and so
+// does a job that runs in a lent place (guarantee G10), save those of bulk calls. They are
+// accepted jobs as any other: Close lets them have their attempts, and after a cancellation
+// each has its Result, with the last error. Jobs of bulk calls are tried again too; a Map fails
+// with the first job that does for good.
 //
 // Whoever calls Func again has to know that it may be: a request that has timed out may have
 // had its effect. policy must not be nil.
@@ -203,10 +204,10 @@ func WithRetry(policy RetryPolicy) Option {
 	return optionFunc(func(c *config) { c.retry, c.hasRetry = policy, true })
 }
 
-// WithRetryBudget lets at most this share of all attempts of the pool be retries, so that
-// an outage does not multiply the load: with 0.1, ten jobs that fail for ever cost eleven
-// attempts and not ten times what the policy allows. A job whose retry is not within the budget ends with a
-// [*RetryError] that says so.
+// WithRetryBudget lets at most this share of all attempts of the pool be retries, so that an
+// outage does not multiply the load: with 0.1, ten jobs that fail for ever cost eleven attempts
+// and not ten times what the policy allows. A job whose retry is not within the budget ends
+// with a [*RetryError] that says so.
 //
 // The budget fills with first attempts, from nothing: nine of them for each retry, with 0.1. So a
 // pool has none for its first failures, and saves up no more than 100. share is from 0, which
