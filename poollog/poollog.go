@@ -19,12 +19,15 @@ import (
 	"github.com/boundedgo/workerpool/internal/stacks"
 )
 
-// Jobs returns hooks that log each job when it is done, and each call that is refused: an
-// error at level Error, a refused call, and a job that was accepted and never ran, at level Warn, all else at level Debug. With
-// [workerpool.WithTiming] there is how long the job waited, and ran. A nil logger is
-// [slog.Default].
+// Jobs returns hooks that log each job when it is done, each attempt that another one will
+// follow, each call that is refused, and each time that a [workerpool.RetryAfter] pauses the
+// pool: the error of a job at level Error; a refused call, a job that was accepted and never
+// ran, an attempt that failed, and a pause at level Warn; all else at level Debug. With
+// [workerpool.WithTiming] there is how long the job waited before its first attempt, and how
+// long this one ran. A nil logger is [slog.Default].
 //
 //	level=DEBUG msg="job done" pool=pages id=17 attempt=1 wait=1.2ms run=80ms
+//	level=WARN msg="job tried again" pool=pages id=18 attempt=1 wait=1ms run=2s err=EOF again=250ms
 func Jobs(logger *slog.Logger) workerpool.Hooks {
 	logger = orDefault(logger)
 	return workerpool.Hooks{
@@ -42,6 +45,14 @@ func Jobs(logger *slog.Logger) workerpool.Hooks {
 				logger.LogAttrs(ctx, level, msg, attrs(j)...)
 			}
 		},
+		Retrying: func(ctx context.Context, j workerpool.JobInfo, wait time.Duration) {
+			if logger.Enabled(ctx, slog.LevelWarn) {
+				logger.LogAttrs(ctx, slog.LevelWarn, "job tried again", append(attrs(j), slog.Duration("again", wait))...)
+			}
+		},
+		Throttled: func(until time.Time) {
+			logger.Warn("pool paused", "until", until)
+		},
 		Rejected: func(ctx context.Context, err error) {
 			logger.LogAttrs(ctx, slog.LevelWarn, "job refused", slog.Any("err", err))
 		},
@@ -52,12 +63,12 @@ func Jobs(logger *slog.Logger) workerpool.Hooks {
 }
 
 func attrs(j workerpool.JobInfo) []slog.Attr {
-	a := make([]slog.Attr, 0, 6)
+	a := make([]slog.Attr, 0, 7)
 	if j.Pool != "" {
 		a = append(a, slog.String("pool", j.Pool))
 	}
 	a = append(a, slog.Uint64("id", j.ID), slog.Int("attempt", j.Attempt))
-	if !j.Queued.IsZero() && !j.Started.IsZero() {
+	if j.Attempt == 1 && !j.Queued.IsZero() && !j.Started.IsZero() { // later ones waited for other things too
 		a = append(a, slog.Duration("wait", j.Started.Sub(j.Queued)))
 	}
 	if !j.Finished.IsZero() {

@@ -96,6 +96,38 @@ func TestJobs(t *testing.T) {
 	})
 }
 
+// What is tried again is on record, and why nothing happens for a while.
+func TestJobs_TriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b syncBuffer
+		until := time.Now().Add((1 + 2 + 1 + 60) * time.Second)
+		calls := 0
+		p, err := workerpool.New(func(context.Context, int) (int, error) {
+			time.Sleep(time.Second)
+			switch calls++; calls {
+			case 1:
+				return 0, errors.New("busy")
+			case 2:
+				return 0, workerpool.RetryAfter(errors.New("429"), time.Minute)
+			}
+			return 0, nil
+		}, workerpool.WithName("calls"), workerpool.WithTiming(), workerpool.WithHooks(poollog.Jobs(newLogger(&b, slog.LevelDebug))),
+			workerpool.WithRetry(func(attempt int, _ error) (time.Duration, bool) { return 2 * time.Second, attempt < 5 }))
+		require.NoError(t, err)
+		defer p.Stop()
+		_, err = p.Do(t.Context(), 1)
+		assert.NoError(t, err)
+		lines := b.lines()
+		require.Len(t, lines, 4)
+		assert.Equal(t, `level=WARN msg="job tried again" pool=calls id=1 attempt=1 wait=0s run=1s err=busy again=2s`, lines[0])
+		assert.ElementsMatch(t, []string{
+			`level=WARN msg="pool paused" until=` + until.Format("2006-01-02T15:04:05.000Z07:00"),
+			`level=WARN msg="job tried again" pool=calls id=1 attempt=2 run=1s err="429 (retry after 1m0s)" again=1m0s`,
+		}, lines[1:3])
+		assert.Equal(t, `level=DEBUG msg="job done" pool=calls id=1 attempt=3 run=1s`, lines[3])
+	})
+}
+
 func TestJobs_OnlyWhatIsWanted(t *testing.T) {
 	var b syncBuffer
 	hooks := poollog.Jobs(newLogger(&b, slog.LevelError))
