@@ -7,14 +7,24 @@
 // [workerpool.WithName]: give each its own. Of several with the same name, or none, the second
 // one is "name#2", and so on. A registry takes one collector: Add further pools to that.
 //
-//	workerpool_workers{pool,state}                 gauge: state is busy or idle
+//	workerpool_workers{pool,state}                 gauge: state is busy, held or idle
 //	workerpool_workers_limit{pool}                 gauge: of WithWorkers or Resize
 //	workerpool_queue_tasks{pool}                   gauge: jobs that wait for a worker
 //	workerpool_queue_capacity{pool}                gauge: how many may
 //	workerpool_results_unread{pool}                gauge: results that nobody has read
+//	workerpool_retrying_tasks{pool}                gauge: jobs that wait for their next attempt
+//	workerpool_paused{pool}                        gauge: 1 from a RetryAfter until jobs may start as ever, else 0
+//	workerpool_pause_remaining_seconds{pool}       gauge: for how long no job starts; 0 while a pause ends with probes
 //	workerpool_tasks_submitted_total{pool}         counter: jobs that were accepted
 //	workerpool_tasks_completed_total{pool,outcome} counter: outcome is ok, error, panic or canceled (never ran)
 //	workerpool_tasks_rejected_total{pool}          counter: calls that were refused
+//	workerpool_task_attempts_total{pool}           counter: calls of the function that have ended
+//	workerpool_task_retries_total{pool}            counter: those of them that another one was to follow
+//	workerpool_task_throttled_total{pool}          counter: those of them that brought a RetryAfter
+//	workerpool_task_timeouts_total{pool}           counter: those of them that WithJobTimeout has ended
+//
+// A worker is held that has a job which may not start yet, because of a limiter, a pause or a
+// wait for the next attempt.
 //
 // And of pools that were made with [workerpool.WithTiming]:
 //
@@ -88,6 +98,13 @@ var (
 	submitted = desc("tasks_submitted_total", "Jobs that were accepted.")
 	completed = desc("tasks_completed_total", "Jobs that have an outcome.", "outcome")
 	rejected  = desc("tasks_rejected_total", "Calls that were refused.")
+	attempts  = desc("task_attempts_total", "Calls of the function that have ended.")
+	retries   = desc("task_retries_total", "Calls of the function that another one was to follow.")
+	throttled = desc("task_throttled_total", "Calls of the function that brought a RetryAfter.")
+	timeouts  = desc("task_timeouts_total", "Calls of the function that the job timeout has ended.")
+	retrying  = desc("retrying_tasks", "Jobs that wait for their next attempt.")
+	paused    = desc("paused", "1 from a RetryAfter until jobs may start as ever, else 0.")
+	remaining = desc("pause_remaining_seconds", "For how long no job starts because of a RetryAfter.")
 	oldest    = desc("queue_oldest_task_seconds", "How long the job has waited that has waited longest.")
 	longest   = desc("task_longest_running_seconds", "How long the job has run that has run longest.")
 	wait      = desc("task_wait_seconds", "How long jobs waited before they ran.")
@@ -97,7 +114,8 @@ var (
 // Describe implements [prometheus.Collector].
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		workers, limit, queued, capacity, unread, submitted, completed, rejected, oldest, longest, wait, run,
+		workers, limit, queued, capacity, unread, submitted, completed, rejected,
+		attempts, retries, throttled, timeouts, retrying, paused, remaining, oldest, longest, wait, run,
 	} {
 		to <- d
 	}
@@ -127,7 +145,8 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts)
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), append([]string{s.Name}, labels...)...)
 	}
 	gauge(workers, float64(s.Busy), "busy")
-	gauge(workers, float64(max(0, s.Workers-s.Busy)), "idle")
+	gauge(workers, float64(s.Held), "held")
+	gauge(workers, float64(max(0, s.Workers-s.Busy-s.Held)), "idle")
 	gauge(limit, float64(s.Workers))
 	gauge(queued, float64(s.Queued))
 	gauge(capacity, float64(s.Capacity))
@@ -138,6 +157,13 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts)
 	counter(completed, n.Panicked, "panic")
 	counter(completed, n.NotRun, "canceled")
 	counter(rejected, n.Rejected)
+	counter(attempts, n.Attempts)
+	counter(retries, n.Retries)
+	counter(throttled, n.Throttled)
+	counter(timeouts, n.TimedOut)
+	gauge(retrying, float64(s.Retrying))
+	gauge(paused, pausedNow(s))
+	gauge(remaining, max(0, time.Until(s.PausedUntil).Seconds()))
 	if t := s.Timing; t != nil {
 		gauge(oldest, t.OldestQueued.Seconds())
 		gauge(longest, t.LongestRunning.Seconds())
@@ -145,6 +171,14 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts)
 		to <- histogram(run, t.Run, s.Name, "ok")
 		to <- histogram(run, t.Failed, s.Name, "error")
 	}
+}
+
+// pausedNow is 1 if the pool is paused, or probes whether it still has to be.
+func pausedNow(s workerpool.Stats) float64 {
+	if s.PausedUntil.IsZero() {
+		return 0
+	}
+	return 1
 }
 
 // The bounds of buckets: powers of two, from 8 µs to 137 s. The pool's own buckets begin and

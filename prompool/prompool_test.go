@@ -45,6 +45,12 @@ func newPool(t *testing.T, name string, opts ...workerpool.Option) *workerpool.P
 }
 
 const wantGauges = `
+# HELP workerpool_pause_remaining_seconds For how long no job starts because of a RetryAfter.
+# TYPE workerpool_pause_remaining_seconds gauge
+workerpool_pause_remaining_seconds{pool="thumbs"} 0
+# HELP workerpool_paused 1 from a RetryAfter until jobs may start as ever, else 0.
+# TYPE workerpool_paused gauge
+workerpool_paused{pool="thumbs"} 0
 # HELP workerpool_queue_capacity How many jobs may wait for a worker.
 # TYPE workerpool_queue_capacity gauge
 workerpool_queue_capacity{pool="thumbs"} 2
@@ -75,6 +81,7 @@ workerpool_tasks_submitted_total{pool="thumbs"} 6
 # HELP workerpool_workers Workers, by what they do.
 # TYPE workerpool_workers gauge
 workerpool_workers{pool="thumbs",state="busy"} 2
+workerpool_workers{pool="thumbs",state="held"} 0
 workerpool_workers{pool="thumbs",state="idle"} 0
 # HELP workerpool_workers_limit How many jobs may run at once.
 # TYPE workerpool_workers_limit gauge
@@ -105,7 +112,8 @@ func TestCollector(t *testing.T) {
 		assert.NoError(t, testutil.GatherAndCompare(registry, strings.NewReader(wantGauges),
 			"workerpool_queue_capacity", "workerpool_queue_oldest_task_seconds", "workerpool_queue_tasks", "workerpool_results_unread",
 			"workerpool_task_longest_running_seconds", "workerpool_tasks_completed_total", "workerpool_tasks_rejected_total",
-			"workerpool_tasks_submitted_total", "workerpool_workers", "workerpool_workers_limit"))
+			"workerpool_tasks_submitted_total", "workerpool_workers", "workerpool_workers_limit",
+			"workerpool_paused", "workerpool_pause_remaining_seconds"))
 
 		ok := histogram(t, registry, "workerpool_task_run_seconds", "ok")
 		assert.Equal(t, uint64(1), ok.GetSampleCount())
@@ -124,6 +132,66 @@ func TestCollector(t *testing.T) {
 		families, err := registry.Gather()
 		assert.NoError(t, err)
 		assert.Empty(t, families)
+		p.Stop()
+	})
+}
+
+const wantThrottled = `
+# HELP workerpool_pause_remaining_seconds For how long no job starts because of a RetryAfter.
+# TYPE workerpool_pause_remaining_seconds gauge
+workerpool_pause_remaining_seconds{pool="partner"} 20
+# HELP workerpool_paused 1 from a RetryAfter until jobs may start as ever, else 0.
+# TYPE workerpool_paused gauge
+workerpool_paused{pool="partner"} 1
+# HELP workerpool_retrying_tasks Jobs that wait for their next attempt.
+# TYPE workerpool_retrying_tasks gauge
+workerpool_retrying_tasks{pool="partner"} 1
+# HELP workerpool_task_attempts_total Calls of the function that have ended.
+# TYPE workerpool_task_attempts_total counter
+workerpool_task_attempts_total{pool="partner"} 2
+# HELP workerpool_task_retries_total Calls of the function that another one was to follow.
+# TYPE workerpool_task_retries_total counter
+workerpool_task_retries_total{pool="partner"} 2
+# HELP workerpool_task_throttled_total Calls of the function that brought a RetryAfter.
+# TYPE workerpool_task_throttled_total counter
+workerpool_task_throttled_total{pool="partner"} 1
+# HELP workerpool_task_timeouts_total Calls of the function that the job timeout has ended.
+# TYPE workerpool_task_timeouts_total counter
+workerpool_task_timeouts_total{pool="partner"} 1
+# HELP workerpool_workers Workers, by what they do.
+# TYPE workerpool_workers gauge
+workerpool_workers{pool="partner",state="busy"} 0
+workerpool_workers{pool="partner",state="held"} 1
+workerpool_workers{pool="partner",state="idle"} 1
+`
+
+// A job that times out and then is told to come again later, and one that waits with it.
+func TestCollector_Throttled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		p, err := workerpool.New(func(ctx context.Context, _ int) (int, error) {
+			switch calls++; calls {
+			case 1:
+				<-ctx.Done()
+				return 0, ctx.Err()
+			case 2:
+				return 0, workerpool.RetryAfter(errors.New("429"), 30*time.Second)
+			}
+			return 0, nil
+		}, workerpool.WithName("partner"), workerpool.WithWorkers(2), workerpool.WithJobTimeout(time.Second),
+			workerpool.WithRetry(func(int, error) (time.Duration, bool) { return 0, true }))
+		require.NoError(t, err)
+		c := prompool.NewCollector(p)
+		assert.NoError(t, p.TrySubmit(1))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		assert.NoError(t, p.TrySubmit(2))
+		time.Sleep(10 * time.Second)
+		names := []string{
+			"workerpool_pause_remaining_seconds", "workerpool_paused", "workerpool_retrying_tasks", "workerpool_task_attempts_total",
+			"workerpool_task_retries_total", "workerpool_task_throttled_total", "workerpool_task_timeouts_total", "workerpool_workers",
+		}
+		assert.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(wantThrottled), names...))
 		p.Stop()
 	})
 }
@@ -159,7 +227,7 @@ func TestCollector_SeveralPoolsAndNoTiming(t *testing.T) {
 	problems, err := testutil.CollectAndLint(c)
 	assert.NoError(t, err)
 	assert.Empty(t, problems)
-	assert.Equal(t, 4, testutil.CollectAndCount(c, "workerpool_workers"))
+	assert.Equal(t, 2*3, testutil.CollectAndCount(c, "workerpool_workers"))
 	assert.Equal(t, 0, testutil.CollectAndCount(c, "workerpool_task_run_seconds"))
 }
 
