@@ -3,6 +3,7 @@ package otelpool
 import (
 	"context"
 	"errors"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -12,7 +13,7 @@ import (
 	"github.com/boundedgo/workerpool"
 )
 
-// Hooks returns hooks that make a span of each run of a job, and record how long jobs waited
+// Hooks returns hooks that make a span of each attempt of a job, and record how long jobs waited
 // and ran, for as many pools as are given them. The error is one of the API.
 func Hooks(to Providers) (workerpool.Hooks, error) {
 	m := to.meter()
@@ -27,7 +28,7 @@ func Hooks(to Providers) (workerpool.Hooks, error) {
 		return workerpool.Hooks{}, err
 	}
 	h := &hooks{tracer: to.tracer(), wait: wait, run: run, links: links{spans: map[jobKey]trace.SpanContext{}}}
-	return workerpool.Hooks{Queued: h.queued, Started: h.started, Done: h.done}, nil
+	return workerpool.Hooks{Queued: h.queued, Started: h.started, Retrying: h.retrying, Done: h.done}, nil
 }
 
 type hooks struct {
@@ -43,7 +44,7 @@ func (h *hooks) queued(ctx context.Context, j workerpool.JobInfo) {
 // started begins the span. The context is the caller's, with his span, where he waits for the
 // job, and else that of the pool, whose span, if it has one, is of whatever made the pool.
 func (h *hooks) started(ctx context.Context, j workerpool.JobInfo) context.Context {
-	from, submitted := h.links.take(jobKey{j.Pool, j.ID})
+	from, submitted := h.links.of(jobKey{j.Pool, j.ID})
 	opts := []trace.SpanStartOption{trace.WithAttributes(
 		named(j.Pool), attribute.Int64("workerpool.task.id", count(j.ID)), attribute.Int("workerpool.task.attempt", j.Attempt))}
 	if submitted && !from.Equal(trace.SpanContextFromContext(ctx)) {
@@ -52,12 +53,33 @@ func (h *hooks) started(ctx context.Context, j workerpool.JobInfo) context.Conte
 			opts = append(opts, trace.WithLinks(trace.Link{SpanContext: from}))
 		}
 	}
-	if !j.Queued.IsZero() {
+	if first(j) {
 		opts = append(opts, trace.WithAttributes(attribute.Float64("workerpool.task.wait", j.Started.Sub(j.Queued).Seconds())))
 	}
-	ctx, _ = h.tracer.Start(ctx, spanName(j.Pool), opts...)
-	return ctx
+	ctx, span := h.tracer.Start(ctx, spanName(j.Pool), opts...)
+	return context.WithValue(ctx, spanKey{}, attempt{jobKey{j.Pool, j.ID}, j.Attempt, span})
 }
+
+// spanKey is under which a context has the span of the attempt that runs under it.
+type spanKey struct{}
+
+// attempt is an attempt of a job, and its span.
+type attempt struct {
+	job    jobKey
+	number int
+	span   trace.Span
+}
+
+// spanOf returns the span of an attempt. There is none for a job that is not tried again though
+// it was to be: its last attempt has ended, and the span of the context is its caller's.
+func spanOf(ctx context.Context, j workerpool.JobInfo) (trace.Span, bool) {
+	a, ok := ctx.Value(spanKey{}).(attempt)
+	return a.span, ok && a.job == jobKey{j.Pool, j.ID} && a.number == j.Attempt
+}
+
+// first reports whether an attempt has waited for nothing but its start, and it is known for how
+// long.
+func first(j workerpool.JobInfo) bool { return j.Attempt == 1 && !j.Queued.IsZero() }
 
 func spanName(pool string) string {
 	if pool == "" {
@@ -67,13 +89,22 @@ func spanName(pool string) string {
 }
 
 func (h *hooks) done(ctx context.Context, j workerpool.JobInfo) {
-	if j.Attempt == 0 {
-		h.links.take(jobKey{j.Pool, j.ID})
+	h.links.drop(jobKey{j.Pool, j.ID})
+	h.ended(ctx, j)
+}
+
+func (h *hooks) retrying(ctx context.Context, j workerpool.JobInfo, wait time.Duration) {
+	h.ended(ctx, j, attribute.Float64("workerpool.task.retry.delay", wait.Seconds()))
+}
+
+// ended ends the span of an attempt, if there was one, and records it.
+func (h *hooks) ended(ctx context.Context, j workerpool.JobInfo, more ...attribute.KeyValue) {
+	span, ok := spanOf(ctx, j)
+	if !ok {
 		return
 	}
 	what := outcomeOf(j.Err)
-	span := trace.SpanFromContext(ctx)
-	span.SetAttributes(outcome(what))
+	span.SetAttributes(append(more, outcome(what))...)
 	if j.Err != nil {
 		span.RecordError(j.Err)
 		span.SetStatus(codes.Error, j.Err.Error())
@@ -83,7 +114,7 @@ func (h *hooks) done(ctx context.Context, j workerpool.JobInfo) {
 		return
 	}
 	name := named(j.Pool)
-	if !j.Queued.IsZero() {
+	if first(j) {
 		h.wait.Record(ctx, j.Started.Sub(j.Queued).Seconds(), metric.WithAttributeSet(attribute.NewSet(name)))
 	}
 	h.run.Record(ctx, j.Finished.Sub(j.Started).Seconds(), metric.WithAttributeSet(attribute.NewSet(name, outcome(what))))

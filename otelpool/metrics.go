@@ -1,6 +1,6 @@
-// Package otelpool gives OpenTelemetry the metrics of worker pools, and a span for each run of
-// a job. It uses the API only: which SDK there is, and where it sends things, is for the
-// program.
+// Package otelpool gives OpenTelemetry the metrics of worker pools, and a span for each
+// attempt of a job. It uses the API only: which SDK there is, and where it sends things, is for
+// the program.
 //
 //	hooks, err := otelpool.Hooks(otelpool.Providers{})
 //	pool, err := workerpool.New(fetch,
@@ -16,26 +16,39 @@
 // nothing in between. Each has the attribute workerpool.name, which is what was given to
 // [workerpool.WithName].
 //
-//	workerpool.worker.count           updowncounter, {worker}: workerpool.worker.state is busy or idle
+//	workerpool.worker.count           updowncounter, {worker}: workerpool.worker.state is busy, held or idle
 //	workerpool.worker.limit           updowncounter, {worker}: of WithWorkers or Resize
 //	workerpool.queue.size             updowncounter, {task}: jobs that wait for a worker
 //	workerpool.queue.capacity         updowncounter, {task}: how many may
 //	workerpool.queue.oldest.age       gauge, s: how long the oldest has waited; takes WithTiming
 //	workerpool.result.unread          updowncounter, {result}: results that nobody has read
+//	workerpool.task.retrying          updowncounter, {task}: jobs that wait for their next attempt
+//	workerpool.paused                 updowncounter, {pool}: 1 from a RetryAfter until jobs may start as ever, else 0
+//	workerpool.pause.remaining        gauge, s: for how long no job starts; 0 while a pause ends with probes
 //	workerpool.task.submitted         counter, {task}: jobs that were accepted
 //	workerpool.task.completed         counter, {task}: workerpool.task.outcome is ok, error, panic or canceled (never ran)
 //	workerpool.task.rejected          counter, {call}: calls that were refused
+//	workerpool.task.attempted         counter, {attempt}: calls of the function that have ended
+//	workerpool.task.retried           counter, {attempt}: those of them that another one was to follow
+//	workerpool.task.throttled         counter, {attempt}: those of them that brought a RetryAfter
+//	workerpool.task.timed_out         counter, {attempt}: those of them that WithJobTimeout has ended
 //
-// Those of Hooks are recorded as jobs end; both take WithTiming:
+// A worker is held that has a job which may not start yet, because of a limiter, a pause or a
+// wait for the next attempt.
 //
-//	workerpool.task.wait.duration     histogram, s: from being brought to the start
+// Those of Hooks are recorded as attempts end; both take WithTiming:
+//
+//	workerpool.task.wait.duration     histogram, s: from being brought to the first start
 //	workerpool.task.run.duration      histogram, s: of calls of the function, with workerpool.task.outcome
 //
 // # Spans
 //
-// Each run of a job is a span "workerpool.run NAME". Where the caller waits for the job, as in
-// Do and in bulk calls, it is a child of the caller's span. A job of Submit begins a trace of
-// its own, which is linked to the submitter's span: that has long ended when the job runs.
+// Each attempt of a job is a span "workerpool.run NAME", with its number as
+// workerpool.task.attempt, and its error if it has one; workerpool.task.retry.delay is how long
+// after one that failed the next may come, at the earliest. Where the caller waits for the job,
+// as in Do and in bulk calls, it is a child of the caller's span. With a job of Submit each
+// begins a trace of its own, which is linked to the submitter's span: that has long ended when
+// the job runs.
 package otelpool
 
 import (
@@ -43,6 +56,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -106,8 +120,10 @@ func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, 
 // instruments are those that are read when the SDK collects.
 type instruments struct {
 	workers, limit, queued, capacity, unread metric.Int64ObservableUpDownCounter
-	oldest                                   metric.Float64ObservableGauge
+	retrying, paused                         metric.Int64ObservableUpDownCounter
+	oldest, remaining                        metric.Float64ObservableGauge
 	submitted, completed, rejected           metric.Int64ObservableCounter
+	attempted, retried, throttled, timedOut  metric.Int64ObservableCounter
 
 	meter metric.Meter
 	all   []metric.Observable
@@ -121,14 +137,24 @@ func newInstruments(m metric.Meter) *instruments {
 	i.queued = i.upDown("workerpool.queue.size", "{task}", "Jobs that wait for a worker.")
 	i.capacity = i.upDown("workerpool.queue.capacity", "{task}", "How many jobs may wait for a worker.")
 	i.unread = i.upDown("workerpool.result.unread", "{result}", "Results that nobody has read.")
+	i.retrying = i.upDown("workerpool.task.retrying", "{task}", "Jobs that wait for their next attempt.")
+	i.paused = i.upDown("workerpool.paused", "{pool}", "1 from a RetryAfter until jobs may start as ever, else 0.")
 	i.submitted = i.counter("workerpool.task.submitted", "{task}", "Jobs that were accepted.")
 	i.completed = i.counter("workerpool.task.completed", "{task}", "Jobs that have an outcome.")
 	i.rejected = i.counter("workerpool.task.rejected", "{call}", "Calls that were refused.")
-	var err error
-	i.oldest, err = m.Float64ObservableGauge("workerpool.queue.oldest.age", metric.WithUnit("s"),
-		metric.WithDescription("How long the job has waited that has waited longest."))
-	i.keep(i.oldest, err)
+	i.attempted = i.counter("workerpool.task.attempted", "{attempt}", "Calls of the function that have ended.")
+	i.retried = i.counter("workerpool.task.retried", "{attempt}", "Calls of the function that another one was to follow.")
+	i.throttled = i.counter("workerpool.task.throttled", "{attempt}", "Calls of the function that brought a RetryAfter.")
+	i.timedOut = i.counter("workerpool.task.timed_out", "{attempt}", "Calls of the function that the job timeout has ended.")
+	i.oldest = i.seconds("workerpool.queue.oldest.age", "How long the job has waited that has waited longest.")
+	i.remaining = i.seconds("workerpool.pause.remaining", "For how long no job starts because of a RetryAfter.")
 	return i
+}
+
+func (i *instruments) seconds(name, what string) metric.Float64ObservableGauge {
+	g, err := i.meter.Float64ObservableGauge(name, metric.WithUnit("s"), metric.WithDescription(what))
+	i.keep(g, err)
+	return g
 }
 
 func (i *instruments) upDown(name, unit, what string) metric.Int64ObservableUpDownCounter {
@@ -157,7 +183,8 @@ func (i *instruments) observe(o metric.Observer, s workerpool.Stats, n outcomes.
 		return metric.WithAttributeSet(attribute.NewSet(name, a))
 	}
 	o.ObserveInt64(i.workers, int64(s.Busy), with(state("busy")))
-	o.ObserveInt64(i.workers, int64(max(0, s.Workers-s.Busy)), with(state("idle")))
+	o.ObserveInt64(i.workers, int64(s.Held), with(state("held")))
+	o.ObserveInt64(i.workers, int64(max(0, s.Workers-s.Busy-s.Held)), with(state("idle")))
 	o.ObserveInt64(i.limit, int64(s.Workers), pool)
 	o.ObserveInt64(i.queued, int64(s.Queued), pool)
 	o.ObserveInt64(i.capacity, int64(s.Capacity), pool)
@@ -168,14 +195,29 @@ func (i *instruments) observe(o metric.Observer, s workerpool.Stats, n outcomes.
 	o.ObserveInt64(i.completed, count(n.Panicked), with(outcome("panic")))
 	o.ObserveInt64(i.completed, count(n.NotRun), with(outcome("canceled")))
 	o.ObserveInt64(i.rejected, count(n.Rejected), pool)
+	o.ObserveInt64(i.attempted, count(n.Attempts), pool)
+	o.ObserveInt64(i.retried, count(n.Retries), pool)
+	o.ObserveInt64(i.throttled, count(n.Throttled), pool)
+	o.ObserveInt64(i.timedOut, count(n.TimedOut), pool)
+	o.ObserveInt64(i.retrying, int64(s.Retrying), pool)
+	i.observePause(o, s.PausedUntil, pool)
 	if t := s.Timing; t != nil {
 		o.ObserveFloat64(i.oldest, t.OldestQueued.Seconds(), pool)
 	}
 }
 
+func (i *instruments) observePause(o metric.Observer, until time.Time, pool metric.ObserveOption) {
+	paused := int64(1)
+	if until.IsZero() {
+		paused = 0
+	}
+	o.ObserveInt64(i.paused, paused, pool)
+	o.ObserveFloat64(i.remaining, max(0, time.Until(until).Seconds()), pool)
+}
+
 func count(n uint64) int64 { return int64(min(n, 1<<63-1)) }
 
-// links keeps the spans of submitters until their jobs run.
+// links keeps the spans of submitters until their jobs are done: each attempt is linked.
 type links struct {
 	mu    sync.Mutex
 	spans map[jobKey]trace.SpanContext
@@ -194,10 +236,15 @@ func (l *links) put(k jobKey, s trace.SpanContext) {
 	l.spans[k] = s
 }
 
-func (l *links) take(k jobKey) (s trace.SpanContext, submitted bool) {
+func (l *links) of(k jobKey) (s trace.SpanContext, submitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s, submitted = l.spans[k]
-	delete(l.spans, k)
 	return s, submitted
+}
+
+func (l *links) drop(k jobKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.spans, k)
 }

@@ -137,6 +137,13 @@ func TestMetrics(t *testing.T) {
 		assert.InDelta(t, 3, total, 1e-9)
 		assert.Equal(t, uint64(3), m["workerpool.task.wait.duration"].Data.(metricdata.Histogram[float64]).DataPoints[0].Count)
 
+		for name, want := range map[string]int64{
+			"workerpool.task.retrying": 0, "workerpool.paused": 0, "workerpool.task.attempted": 3,
+			"workerpool.task.retried": 0, "workerpool.task.throttled": 0, "workerpool.task.timed_out": 0,
+		} {
+			assert.Equal(t, want, sum(t, m[name]), name)
+		}
+
 		assert.NoError(t, registration.Unregister())
 		assert.NotContains(t, k.metrics(t), "workerpool.queue.size")
 		p.Stop()
@@ -185,6 +192,117 @@ func TestSpans(t *testing.T) {
 			}
 		}
 		assert.Equal(t, []int{3, 1, 1}, []int{children, linked, alone})
+	})
+}
+
+// flaky says with which error its jobs fail next.
+type flaky struct{ errs []error }
+
+func (f *flaky) next(context.Context, int) (int, error) {
+	time.Sleep(time.Second)
+	if len(f.errs) == 0 {
+		return 0, nil
+	}
+	err := f.errs[0]
+	f.errs = f.errs[1:]
+	return 0, err
+}
+
+func tryAgain(attempt int, _ error) (time.Duration, bool) { return 2 * time.Second, attempt < 4 }
+
+// newFlakyPool replaces the pool of k by one whose jobs fail with these errors, and are tried
+// again.
+func (k *kit) newFlakyPool(t *testing.T, errs ...error) *workerpool.Pool[int, int] {
+	t.Helper()
+	k.pool.Stop()
+	hooks, err := otelpool.Hooks(k.providers)
+	require.NoError(t, err)
+	p, err := workerpool.New((&flaky{errs}).next, workerpool.WithName("thumbs"), workerpool.WithWorkers(2), workerpool.WithTiming(),
+		workerpool.WithHooks(hooks), workerpool.WithRetry(tryAgain))
+	require.NoError(t, err)
+	return p
+}
+
+// Each attempt has a span with its number and its error, beside those of the other attempts.
+func TestSpansOfAttempts(t *testing.T) {
+	errBusy := errors.New("busy")
+	for _, submit := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			k := newKit(t)
+			p := k.newFlakyPool(t, errBusy, workerpool.RetryAfter(errBusy, time.Minute))
+			ctx, request := k.tracer.Start(t.Context(), "request")
+			if submit {
+				assert.NoError(t, p.Submit(ctx, 1))
+				<-p.Results()
+			} else {
+				_, err := p.Do(ctx, 1)
+				assert.NoError(t, err)
+			}
+			p.Stop()
+			spans := k.spans.Ended()
+			require.Len(t, spans, 3)
+			asked := request.SpanContext()
+			for i, s := range spans {
+				assert.Contains(t, s.Attributes(), attribute.Int("workerpool.task.attempt", i+1))
+				assert.Equal(t, time.Second, s.EndTime().Sub(s.StartTime()), "without the wait for it")
+				if submit {
+					require.Len(t, s.Links(), 1)
+					assert.Equal(t, asked.SpanID(), s.Links()[0].SpanContext.SpanID())
+				} else {
+					assert.Equal(t, asked.SpanID(), s.Parent().SpanID())
+				}
+			}
+			assert.Equal(t, "busy", spans[0].Status().Description)
+			assert.Contains(t, spans[0].Attributes(), attribute.Float64("workerpool.task.retry.delay", 2))
+			assert.Contains(t, spans[1].Attributes(), attribute.Float64("workerpool.task.retry.delay", 60))
+			assert.Contains(t, spans[1].Attributes(), outcome("error"))
+			assert.Contains(t, spans[2].Attributes(), outcome("ok"))
+			m := k.metrics(t)
+			assert.Equal(t, uint64(1), m["workerpool.task.wait.duration"].Data.(metricdata.Histogram[float64]).DataPoints[0].Count, "the first start")
+			request.End()
+		})
+	}
+}
+
+// A job that is not tried again, since its caller has left, has no span to end: not his.
+func TestSpansOfAJobThatIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		p := k.newFlakyPool(t, errors.New("busy"))
+		ctx, request := k.tracer.Start(t.Context(), "request")
+		late, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		_, err := p.Do(late, 1)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		p.Stop()
+		assert.True(t, request.IsRecording(), "it is the caller's")
+		require.Len(t, k.spans.Ended(), 1)
+		assert.Equal(t, "busy", k.spans.Ended()[0].Status().Description)
+		request.End()
+	})
+}
+
+func TestMetricsOfAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		p := k.newFlakyPool(t, workerpool.RetryAfter(errors.New("busy"), time.Minute))
+		registration, err := otelpool.Observe(k.providers, p)
+		require.NoError(t, err)
+		assert.NoError(t, p.TrySubmit(1))
+		time.Sleep(2 * time.Second)
+		assert.NoError(t, p.TrySubmit(2))
+		time.Sleep(19 * time.Second)
+		m := k.metrics(t)
+		for name, want := range map[string]int64{
+			"workerpool.task.retrying": 1, "workerpool.paused": 1, "workerpool.task.attempted": 1,
+			"workerpool.task.retried": 1, "workerpool.task.throttled": 1,
+		} {
+			assert.Equal(t, want, sum(t, m[name]), name)
+		}
+		assert.Equal(t, int64(1), sum(t, m["workerpool.worker.count"], state("held")))
+		assert.InDelta(t, 40, m["workerpool.pause.remaining"].Data.(metricdata.Gauge[float64]).DataPoints[0].Value, 1e-9)
+		assert.NoError(t, registration.Unregister())
+		p.Stop()
 	})
 }
 
