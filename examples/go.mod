@@ -4,12 +4,15 @@ go 1.26.0
 
 require (
 	github.com/boundedgo/workerpool v0.0.0
+	github.com/cenkalti/backoff/v5 v5.0.3
+	github.com/sony/gobreaker/v2 v2.4.0
 	github.com/stretchr/testify v1.12.1
 	github.com/vbauerster/mpb/v8 v8.16.2
 	go.uber.org/goleak v1.3.0
 	golang.org/x/image v0.48.0
 	golang.org/x/net v0.62.0
 	golang.org/x/term v0.48.0
+	golang.org/x/time v0.16.0
 )
 
 require (
