@@ -87,7 +87,7 @@ bench-compare: bin/benchstat ## compare the benchmarks with those of the git ref
 	@scripts/bench-compare.sh
 
 figures: ## run again what the README shows figures of, and write them into it
-	go run -C examples ./burst | sed -n '/^ *goroutine per request  *pool$$/,$$p' > examples/burst/run.txt
+	go run -C examples ./burst | sed -n '/^ *goroutine per request  *pool /,$$p' > examples/burst/run.txt
 	go test -run '^TestReadme$$' . -update
 
 lint: bin/golangci-lint bin/actionlint ## check style, go.mod files, formatting and workflows

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -21,12 +22,14 @@ type apiCounts struct {
 }
 
 // api is an API on loopback that serves a limited number of requests at once, and
-// rejects at once with 429 what comes on top. It counts every request from its
+// rejects at once with 429 what comes on top, and says after how many seconds there may be a
+// place. It counts every request from its
 // arrival until it is answered, those that it rejects too.
 type api struct {
 	requests, connections meter
 
 	slots  chan struct{} // one element for each request that is being served
+	again  time.Duration // what Retry-After says
 	work   func(context.Context) error
 	url    string
 	server *http.Server
@@ -34,9 +37,9 @@ type api struct {
 	served chan struct{}      // closed when server.Serve has returned
 }
 
-// startAPI starts an API where serving a request means to call work. It has to be
-// closed.
-func startAPI(limit int, work func(context.Context) error) (*api, error) {
+// startAPI starts an API where serving a request means to call work, and who is rejected is
+// asked to come again after that time. It has to be closed.
+func startAPI(limit int, again time.Duration, work func(context.Context) error) (*api, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the API: %w", err)
@@ -44,6 +47,7 @@ func startAPI(limit int, work func(context.Context) error) (*api, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &api{
 		slots:  make(chan struct{}, limit),
+		again:  again,
 		work:   work,
 		url:    fmt.Sprintf("http://%s/answer?id=%s", listener.Addr(), idMark),
 		cancel: cancel,
@@ -65,6 +69,9 @@ func startAPI(limit int, work func(context.Context) error) (*api, error) {
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status := a.serve(r.Context()); status != http.StatusOK {
+		if status == http.StatusTooManyRequests {
+			w.Header().Set("Retry-After", strconv.Itoa(int(a.again.Round(time.Second).Seconds())))
+		}
 		http.Error(w, http.StatusText(status), status)
 		return
 	}

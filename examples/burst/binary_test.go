@@ -20,7 +20,7 @@ func TestBinary_RunsToItsEnd(t *testing.T) {
 	status, out, errs := wait()
 	assert.Zero(t, status)
 	assert.Empty(t, errs)
-	assert.Equal(t, []string{"20 / 20", "20 / 20"}, figures(t, out)["results right / expected"], out)
+	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20"}, figures(t, out)["results right / expected"], out)
 	assert.NotContains(t, out, "\x1b")
 	assert.NotContains(t, out, "\r")
 }
@@ -37,7 +37,7 @@ func TestBinary_CtrlC(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a process cannot be sent an interrupt on Windows")
 	}
-	for _, mode := range []string{modeNaive, modePool} {
+	for _, mode := range []string{modeNaive, modePool, modeGated} {
 		t.Run(mode, func(t *testing.T) {
 			arrived := make(chan struct{}, 9)
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -9,10 +9,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/boundedgo/workerpool/retry"
 )
 
-// errTooMany is the error for a request that the API rejected with 429.
-var errTooMany = errors.New("rejected with 429")
+// longestHint is how long a pool waits at most because an API says so.
+const longestHint = time.Minute
+
+// isRejected reports whether err is that of a request which the API rejected with 429.
+func isRejected(err error) bool {
+	status, ok := errors.AsType[*retry.StatusError](err)
+	return ok && status.StatusCode == http.StatusTooManyRequests
+}
 
 // client sends requests to an API, and counts them.
 type client struct {
@@ -50,7 +58,7 @@ func (c *client) get(ctx context.Context, id int) (string, error) {
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests:
 		c.reject()
-		return "", errTooMany
+		return "", retry.AfterResponse(resp, longestHint)
 	case err != nil:
 		return "", err
 	case resp.StatusCode/100 != 2:

@@ -26,9 +26,10 @@ type config struct {
 
 // The values of -mode.
 const (
-	modeBoth  = "both"
+	modeAll   = "all"
 	modeNaive = "naive"
 	modePool  = "pool"
+	modeGated = "gated"
 )
 
 // parseFlags returns the flags of args, or an error that says which is wrong. For
@@ -59,7 +60,7 @@ func (c *config) flagSet() *flag.FlagSet {
 	fs.DurationVar(&c.latency, "latency", 2*time.Second, "how long the API takes to answer")
 	fs.IntVar(&c.workers, "workers", 0, "how many workers the pool has (default: the limit)")
 	fs.StringVar(&c.url, "url", "", "send the requests to this `URL` instead of our own API; {id} in it becomes the number of the request")
-	fs.StringVar(&c.mode, "mode", modeBoth, "which runs: both, naive or pool; with -url it is pool unless you say otherwise")
+	fs.StringVar(&c.mode, "mode", modeAll, "which runs: "+modes()+"; with -url it is pool unless you say otherwise")
 	fs.DurationVar(&c.retry.first, "delay", 500*time.Millisecond, "how long a caller waits after its first 429; then twice as long each time")
 	fs.DurationVar(&c.retry.most, "max-delay", 8*time.Second, "how long it waits at most; as much as -delay makes all waits equal")
 	fs.IntVar(&c.retry.attempts, "attempts", 20, "how often a request is sent before its caller gives up")
@@ -71,7 +72,7 @@ func printUsage(fs *flag.FlagSet) {
 	cli.Printf(fs.Output(), "%s", `Usage: burst [flags]
 
 Sends a burst of requests to an API with a limit, with a goroutine for each
-request and through a pool, and compares the two.
+request and through pools, one of which is not told the limit, and compares them.
 
 `)
 	fs.PrintDefaults()
@@ -89,11 +90,21 @@ func (c config) validate(given map[string]bool) error {
 		cli.Check(c.retry.attempts >= 1, "-attempts %d: must be at least 1", c.retry.attempts),
 		cli.Check(c.timeout > 0, "-timeout %v: must be positive", c.timeout),
 		cli.Check(c.url != "" || c.timeout > c.latency, "-timeout %v: must be more than -latency, which is %v", c.timeout, c.latency),
-		cli.Check(c.mode == modeBoth || c.mode == modeNaive || c.mode == modePool, "-mode %q: must be both, naive or pool", c.mode),
+		cli.Check(len(c.ways()) > 0, "-mode %q: must be %s", c.mode, modes()),
 		cli.Check(!given["url"] || isHTTP(c.url), "-url %q: must be like https://host/path", c.url),
 		cli.Check(!given["url"] || !given["latency"], "-latency: is only for our own API, not with -url"),
 		cli.Check(!given["url"] || !given["limit"], "-limit: is only for our own API, not with -url; see -workers"),
 	)
+}
+
+// modes are the values of -mode, for people.
+func modes() string {
+	all := []string{modeAll}
+	for _, w := range (config{}).allWays() {
+		all = append(all, w.mode)
+	}
+	last := len(all) - 1
+	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
 func isHTTP(s string) bool {
@@ -110,15 +121,12 @@ func (c config) intro() string {
 		fmt.Fprintf(&s, "The API is %s.\n", c.url)
 	}
 	fmt.Fprintf(&s, "The burst has %s.\n", cli.Plural(c.requests, "request"))
-	if c.mode != modePool {
-		fmt.Fprintf(&s, "  %s: all at once\n", nameNaive)
-	}
-	if c.mode != modeNaive {
-		fmt.Fprintf(&s, "  %s: %s\n", namePool, cli.Plural(c.workers, "worker"))
+	for _, w := range c.ways() {
+		fmt.Fprintf(&s, "  %s: %s\n", w.name, w.has)
 	}
 	fmt.Fprintf(&s, "What is rejected is sent again after %v, then after twice as long, up to %v.\n", c.retry.first, c.retry.most)
 	if c.url != "" && c.mode != modePool {
-		s.WriteString("NOTE: a goroutine per request is impolite to an API. Do it only to one that you may load.\n")
+		s.WriteString("NOTE: to send all requests at once is impolite to an API. Do it only to one that you may load.\n")
 	}
 	return s.String()
 }

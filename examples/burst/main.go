@@ -1,6 +1,6 @@
 // Command burst sends a burst of requests to an API that serves only so many at
-// once, first with a goroutine for each request and then through a pool, and
-// prints what either way cost.
+// once: with a goroutine for each request, through a pool, and through a pool that nobody
+// tells the limit. It prints what each way cost.
 //
 // It brings the API along, on the loopback interface, and lets it count what
 // happens to it. Nothing else is needed:

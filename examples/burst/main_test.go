@@ -52,17 +52,18 @@ func figures(t *testing.T, out string) map[string][]string {
 // small makes the default run fast.
 var small = []string{"-requests=20", "-limit=4", "-latency=20ms", "-delay=5ms", "-max-delay=40ms", "-attempts=1000"}
 
-func TestRun_ComparesBothWays(t *testing.T) {
+func TestRun_ComparesAllWays(t *testing.T) {
 	status, out, errs := runWith(t, small...)
 	assert.Zero(t, status, out)
 	assert.Empty(t, errs)
 	cells := figures(t, out)
-	assert.Equal(t, []string{"20 / 20", "20 / 20"}, cells["results right / expected"], out)
-	assert.Len(t, cells["wall time"], 2)
+	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20"}, cells["results right / expected"], out)
+	assert.Len(t, cells["wall time"], 3)
 	assert.Equal(t, "20", cells["requests the API received"][1], "the pool needs no retries")
 	assert.Equal(t, "0", cells["of them rejected with 429"][1])
 	assert.Contains(t, out, "For the same 20 results, a goroutine per request took ")
 	assert.Contains(t, out, "and 0 of the pool's 20.")
+	assert.Contains(t, out, "A pool that was told no limit took ")
 }
 
 func TestRun_WritesNoEscapesWhereThereIsNoTerminal(t *testing.T) {
@@ -73,7 +74,7 @@ func TestRun_WritesNoEscapesWhereThereIsNoTerminal(t *testing.T) {
 }
 
 func TestRun_OneWay(t *testing.T) {
-	for mode, name := range map[string]string{modeNaive: nameNaive, modePool: namePool} {
+	for mode, name := range map[string]string{modeNaive: nameNaive, modePool: namePool, modeGated: nameGated} {
 		t.Run(mode, func(t *testing.T) {
 			status, out, _ := runWith(t, append(small, "-mode", mode)...)
 			assert.Zero(t, status, out)
@@ -90,7 +91,7 @@ func TestRun_ReportsWhatFails(t *testing.T) {
 		want   string
 	}{
 		"error":    {http.StatusInternalServerError, "7 requests failed, the first of them: the API answered 500 Internal Server Error."},
-		"rejected": {http.StatusTooManyRequests, "7 requests failed, the first of them: gave up after 3 attempts: rejected with 429."},
+		"rejected": {http.StatusTooManyRequests, "7 requests failed, the first of them: "},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,13 +99,18 @@ func TestRun_ReportsWhatFails(t *testing.T) {
 				http.Error(w, "no", tt.status)
 			}))
 			defer server.Close()
-			status, out, errs := runWith(t, "-url", server.URL, "-mode=both", "-requests=7", "-workers=2", "-attempts=3", "-delay=1ms")
+			status, out, errs := runWith(t, "-url", server.URL, "-mode=all", "-requests=7", "-workers=2", "-attempts=3", "-delay=1ms")
 			assert.Equal(t, exitFailed, status)
 			assert.Empty(t, errs)
 			assert.Contains(t, out, "goroutine per request: "+tt.want)
-			assert.Contains(t, out, "pool: "+tt.want)
-			assert.Contains(t, out, "The two do not compare, since not all results are right.")
-			assert.Equal(t, []string{"0 / 7", "0 / 7"}, figures(t, out)["results with a status of 2xx / expected"])
+			assert.Contains(t, out, "\npool: "+tt.want)
+			assert.Contains(t, out, "pool, told no limit: "+tt.want)
+			assert.Contains(t, out, "They do not compare, since not all results are right.")
+			if tt.status == http.StatusTooManyRequests {
+				assert.Equal(t, 2, strings.Count(out, ": gave up after 3 attempts: HTTP status 429 Too Many Requests"))
+				assert.Equal(t, 1, strings.Count(out, ": after 3 attempts: HTTP status 429 Too Many Requests"))
+			}
+			assert.Equal(t, []string{"0 / 7", "0 / 7", "0 / 7"}, figures(t, out)["results with a status of 2xx / expected"])
 		})
 	}
 }
@@ -129,11 +135,11 @@ func TestRun_WithAnotherAPI(t *testing.T) {
 	assert.NotContains(t, out, "impolite")
 
 	_, out, _ = runWith(t, "-url", server.URL, "-requests=1", "-mode=naive")
-	assert.Contains(t, out, "NOTE: a goroutine per request is impolite")
+	assert.Contains(t, out, "NOTE: to send all requests at once is impolite")
 }
 
 func TestRun_Interrupted(t *testing.T) {
-	for _, mode := range []string{modeNaive, modePool, modeBoth} {
+	for _, mode := range []string{modeNaive, modePool, modeGated, modeAll} {
 		t.Run(mode, func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -170,7 +176,7 @@ func TestRun_Flags(t *testing.T) {
 		"-attempts=0":                       "-attempts 0: must be at least 1",
 		"-timeout=0s":                       "-timeout 0s: must be positive",
 		"-timeout=1s":                       "-timeout 1s: must be more than -latency, which is 2s",
-		"-mode=fast":                        `-mode "fast": must be both, naive or pool`,
+		"-mode=fast":                        `-mode "fast": must be all, naive, pool or gated`,
 		"-url=localhost":                    `-url "localhost": must be like https://host/path`,
 		"-url=":                             `-url "": must be like https://host/path`,
 		"-url=http://localhost -limit=3":    "-limit: is only for our own API",
@@ -209,7 +215,7 @@ func TestParseFlags_Defaults(t *testing.T) {
 	c, err := parseFlags([]string{"-limit=7"}, nil)
 	require.NoError(t, err)
 	assert.Equal(t, 7, c.workers, "as many workers as the API has places")
-	assert.Equal(t, modeBoth, c.mode)
+	assert.Equal(t, modeAll, c.mode)
 
 	c, err = parseFlags([]string{"-url=http://localhost"}, nil)
 	require.NoError(t, err)

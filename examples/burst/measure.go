@@ -2,39 +2,49 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/boundedgo/workerpool/examples/internal/cli"
 )
 
 // The names of the runs, and the heads of their columns.
 const (
 	nameNaive = "goroutine per request"
 	namePool  = "pool"
+	nameGated = "pool, told no limit"
 )
 
 // way is a way to get the answers to all requests. It returns when it has called
 // collect with every result there is, one call at a time.
 type way struct {
-	name   string
-	atOnce int // how many connections it has use for
+	mode   string // the value of -mode that asks for it alone
+	name   string // of its column
+	as     string // what a sentence calls it, if it is compared with the pool
+	has    string // how many callers it has at once, for people
+	atOnce int    // how many connections it has use for
 	run    func(ctx context.Context, get getFunc, collect func(result)) error
+}
+
+// allWays are the ways there are, in the order of their columns.
+func (c config) allWays() []way {
+	return []way{
+		{modeNaive, nameNaive, "", "all at once", c.requests, func(ctx context.Context, get getFunc, collect func(result)) error {
+			getNaively(ctx, c.retry.wrap(get), c.requests, collect)
+			return nil
+		}},
+		{modePool, namePool, "", cli.Plural(c.workers, "worker"), c.workers, func(ctx context.Context, get getFunc, collect func(result)) error {
+			return getPooled(ctx, c.retry.wrap(get), c.requests, c.workers, collect)
+		}},
+		{modeGated, nameGated, "A pool that was told no limit", cli.Plural(c.requests, "worker") + ", which heed Retry-After", c.requests, func(ctx context.Context, get getFunc, collect func(result)) error {
+			return getGated(ctx, get, c.requests, c.retry.policy(), collect)
+		}},
+	}
 }
 
 // ways are the ways that -mode asks for.
 func (c config) ways() []way {
-	naive := way{nameNaive, c.requests, func(ctx context.Context, get getFunc, collect func(result)) error {
-		getNaively(ctx, get, c.requests, collect)
-		return nil
-	}}
-	pool := way{namePool, c.workers, func(ctx context.Context, get getFunc, collect func(result)) error {
-		return getPooled(ctx, get, c.requests, c.workers, collect)
-	}}
-	switch c.mode {
-	case modeNaive:
-		return []way{naive}
-	case modePool:
-		return []way{pool}
-	}
-	return []way{naive, pool}
+	return slices.DeleteFunc(c.allWays(), func(w way) bool { return c.mode != modeAll && c.mode != w.mode })
 }
 
 // measureAll measures one way after the other, until ctx ends.
@@ -61,10 +71,10 @@ func (c config) measure(ctx context.Context, s screen, w way) (report, error) {
 		return report{}, err
 	}
 	defer t.close()
-	r := report{name: w.name, tally: newTally(c.requests, t.api != nil)}
+	r := report{name: w.name, as: w.as, tally: newTally(c.requests, t.api != nil)}
 	bar := s.progress(w.name, c.requests, t.seen)
 	start := time.Now()
-	err = w.run(ctx, c.retry.wrap(t.client.get), func(res result) {
+	err = w.run(ctx, t.client.get, func(res result) {
 		r.add(res)
 		if res.Err == nil || ctx.Err() == nil { // what an interrupt has ended is not done
 			bar.increment()
@@ -92,7 +102,7 @@ func (c config) newTarget(atOnce int) (*target, error) {
 	if c.url != "" {
 		return &target{client: newClient(c.url, atOnce, c.timeout)}, nil
 	}
-	api, err := startAPI(c.limit, func(ctx context.Context) error { return pause(ctx, c.latency) })
+	api, err := startAPI(c.limit, c.latency, func(ctx context.Context) error { return pause(ctx, c.latency) })
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/boundedgo/workerpool/retry"
 )
 
 // until returns work for an API which lasts until the API has counted what ok wants.
@@ -30,7 +34,7 @@ func newTestTarget(t *testing.T, limit, atOnce int, work func(context.Context, *
 	var a *api
 	var ready sync.WaitGroup // a request needs a
 	ready.Add(1)
-	a, err := startAPI(limit, func(ctx context.Context) error {
+	a, err := startAPI(limit, time.Second, func(ctx context.Context) error {
 		ready.Wait()
 		return work(ctx, a)
 	})
@@ -82,14 +86,48 @@ func TestNaive_IsRejectedAndYetGetsEverything(t *testing.T) {
 	assert.Zero(t, sum.lost())
 }
 
-func TestBothWays_EndWithTheirContext(t *testing.T) {
+func TestGated_GetsEverythingThoughNobodyToldTheLimit(t *testing.T) {
+	const n, limit = 20, 4
+	target := newTestTarget(t, limit, n, until(func(c counts) bool { return c.rejected > 0 }))
+	sum := newTally(n, true)
+	require.NoError(t, getGated(t.Context(), target.client.get, n, quick.policy(), sum.add))
+	c := target.api.requests.read()
+	assert.Positive(t, c.rejected)
+	assert.Equal(t, n+c.rejected, c.total, "every rejected request was sent again")
+	assert.Equal(t, n, sum.right)
+	assert.Zero(t, sum.lost())
+}
+
+func TestPolicy_SendsAgainOnlyWhatWasRejected(t *testing.T) {
+	again := retryPolicy{first: time.Second, most: time.Second, attempts: 3}.policy()
+	rejected := &retry.StatusError{StatusCode: http.StatusTooManyRequests}
+	for attempt, want := range map[int]bool{1: true, 2: true, 3: false} {
+		_, got := again(attempt, rejected)
+		assert.Equal(t, want, got, attempt)
+		_, got = again(attempt, &retry.StatusError{StatusCode: http.StatusServiceUnavailable})
+		assert.False(t, got)
+	}
+}
+
+func TestAPI_SaysWhenToComeAgain(t *testing.T) {
+	for again, want := range map[time.Duration]string{0: "0", 20 * time.Millisecond: "0", time.Second: "1", 2900 * time.Millisecond: "3"} {
+		a := &api{again: again} // which has no place
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		assert.Equal(t, http.StatusTooManyRequests, w.Code)
+		assert.Equal(t, want, w.Header().Get("Retry-After"))
+	}
+}
+
+func TestAllWays_EndWithTheirContext(t *testing.T) {
 	const n, limit = 20, 3
-	c := config{requests: n, workers: limit, mode: modeBoth}
+	patient := retryPolicy{first: time.Hour, most: time.Hour, attempts: 2}
+	c := config{requests: n, workers: limit, mode: modeAll, retry: patient}
 	for _, w := range c.ways() {
 		t.Run(w.name, func(t *testing.T) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 			serving := make(chan struct{}, n)
-			a, err := startAPI(limit, func(ctx context.Context) error {
+			a, err := startAPI(limit, time.Minute, func(ctx context.Context) error {
 				serving <- struct{}{}
 				<-ctx.Done()
 				return ctx.Err()
@@ -104,8 +142,7 @@ func TestBothWays_EndWithTheirContext(t *testing.T) {
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				patient := retryPolicy{first: time.Hour, most: time.Hour, attempts: 2}
-				if err := w.run(ctx, patient.wrap(target.client.get), sum.add); err != nil {
+				if err := w.run(ctx, target.client.get, sum.add); err != nil {
 					assert.ErrorIs(t, err, context.Canceled) // it says so, if it says anything
 				}
 			}()
@@ -119,7 +156,9 @@ func TestBothWays_EndWithTheirContext(t *testing.T) {
 				t.Fatal("still running")
 			}
 			assert.Zero(t, sum.right)
-			assert.ErrorIs(t, sum.firstErr, context.Canceled)
+			if !isRejected(sum.firstErr) { // on its way when the context ended: it is not sent again
+				assert.ErrorIs(t, sum.firstErr, context.Canceled)
+			}
 		})
 	}
 }
@@ -127,11 +166,11 @@ func TestBothWays_EndWithTheirContext(t *testing.T) {
 func TestMeasure_TakesTheFiguresOfTheAPI(t *testing.T) {
 	c := config{
 		requests: 12, limit: 2, latency: 5 * time.Millisecond, workers: 2,
-		mode: modeBoth, retry: quick, timeout: time.Minute,
+		mode: modeAll, retry: quick, timeout: time.Minute,
 	}
 	reports, err := c.measureAll(t.Context(), screen{out: io.Discard})
 	require.NoError(t, err)
-	require.Len(t, reports, 2)
+	require.Len(t, reports, 3)
 	for _, r := range reports {
 		require.NotNil(t, r.api)
 		// Nothing was cut short, so both sides have seen the same.

@@ -13,6 +13,7 @@ import (
 type report struct {
 	*tally
 	name   string
+	as     string // see way
 	wall   time.Duration
 	api    *apiCounts // what the API has counted; nil when it is not ours
 	client counts     // what the client has counted
@@ -68,9 +69,20 @@ func closing(reports []report, interrupted bool) string {
 		return fmt.Sprintf("It took %s and %s to get %d of %s.",
 			cli.Seconds(r.wall), cli.Plural(r.seen().total, "request"), r.right, cli.Plural(r.expected, "right result"))
 	case !allRight(reports):
-		return "The two do not compare, since not all results are right."
+		return "They do not compare, since not all results are right."
 	}
-	return compare(reports[0], reports[1])
+	lines := []string{compare(reports[0], reports[1])}
+	for _, r := range reports[2:] {
+		lines = append(lines, compareFurther(r, reports[1]))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// compareFurther is for another way, beside the pool that was told the limit.
+func compareFurther(r, pool report) string {
+	n, p := r.seen(), pool.seen()
+	return fmt.Sprintf("%s took %s long as the one that was,\nand sent %s many requests: %d of its %d were rejected.",
+		r.as, times(r.wall.Seconds(), pool.wall.Seconds()), times(float64(n.total), float64(p.total)), n.rejected, n.total)
 }
 
 func compare(naive, pool report) string {

@@ -36,6 +36,8 @@ results right / expected                                  100 / 100   100 / 100
 }
 
 func TestClosing(t *testing.T) {
+	gated := finished(nameGated, 12*time.Second, counts{total: 230, rejected: 130})
+	gated.as = "A pool that was told no limit"
 	naive := finished(nameNaive, 25*time.Second, counts{total: 460, rejected: 360})
 	pool := finished(namePool, 10*time.Second, counts{total: 100})
 	short := finished(namePool, 10*time.Second, counts{total: 1})
@@ -63,7 +65,15 @@ func TestClosing(t *testing.T) {
 			"For the same 100 results, a goroutine per request took as long as\n" +
 				"the pool and sent as many requests: 0 of its 100 were rejected,\nand 0 of the pool's 100.",
 		},
-		"incomplete":  {[]report{naive, short}, false, "The two do not compare, since not all results are right."},
+		"a third one": {
+			[]report{naive, pool, gated},
+			false,
+			"For the same 100 results, a goroutine per request took 2.5 times as long as\n" +
+				"the pool and sent 4.6 times as many requests: 360 of its 460 were rejected,\nand 0 of the pool's 100.\n" +
+				"A pool that was told no limit took 1.2 times as long as the one that was,\n" +
+				"and sent 2.3 times as many requests: 130 of its 230 were rejected.",
+		},
+		"incomplete":  {[]report{naive, short}, false, "They do not compare, since not all results are right."},
 		"one":         {[]report{short}, false, "It took 10.00 s and 1 request to get 99 of 100 right results."},
 		"interrupted": {[]report{naive, pool}, true, "Interrupted: this is how far it came."},
 		"no run":      {nil, true, "Interrupted: this is how far it came."},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,20 +14,21 @@ type getFunc = func(ctx context.Context, id int) (string, error)
 // retryPolicy is what a caller does about a 429: it waits, twice as long each time
 // up to a bound, and tries again. This is what people write first, and what many
 // HTTP clients do unless told otherwise. It has no jitter on purpose: that would
-// spread the callers out, but they would guess as before when there is a place.
+// spread the callers out, but they would guess as before when there is a place. Nor does it
+// look at Retry-After, which would have all of them come again at the same moment.
 type retryPolicy struct {
 	first, most time.Duration
 	attempts    int
 }
 
-// wrap returns get with retries. Both runs use it, so that they differ only in how
-// many callers there are at once.
+// wrap returns get with retries. The run with a goroutine for each request and that with a
+// pool use it, so that they differ only in how many callers there are at once.
 func (p retryPolicy) wrap(get getFunc) getFunc {
 	return func(ctx context.Context, id int) (string, error) {
 		wait := p.first
 		for attempt := 1; ; attempt++ {
 			answer, err := get(ctx, id)
-			if !errors.Is(err, errTooMany) {
+			if !isRejected(err) {
 				return answer, err
 			}
 			if attempt == p.attempts {

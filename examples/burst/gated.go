@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/retry"
+)
+
+// getGated is getPooled for those whom nobody has told the limit: it has a worker for each
+// request, and does what the API asks for. get returns a 429 as an error of
+// workerpool.RetryAfter, and that pauses all of them for as long as the API says.
+func getGated(ctx context.Context, get getFunc, n int, again workerpool.RetryPolicy, collect func(result)) error {
+	pool, err := workerpool.New(get, workerpool.WithWorkers(n), workerpool.WithContext(ctx), workerpool.WithRetry(again))
+	if err != nil {
+		return err
+	}
+	defer pool.Stop()
+
+	go func() {
+		defer pool.Close() // what is to be sent again still is
+		for id := 1; id <= n && pool.Submit(ctx, id) == nil; id++ {
+		}
+	}()
+
+	for r := range pool.Results() {
+		collect(r)
+	}
+	return context.Cause(ctx) // nil, unless ctx has cut it short
+}
+
+// policy is the same as wrap, for a pool: only what was rejected is sent again. It has
+// jitter, which retry.Backoff is not to be had without, but most waits are those that the API
+// asks for anyway.
+func (p retryPolicy) policy() workerpool.RetryPolicy {
+	backoff := retry.Backoff(p.attempts, p.first, p.most)
+	return func(attempt int, err error) (time.Duration, bool) {
+		if !isRejected(err) {
+			return 0, false
+		}
+		return backoff(attempt, err)
+	}
+}
