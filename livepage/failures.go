@@ -25,6 +25,9 @@ type Group struct {
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	Stack string    `json:"stack,omitempty"` // of a panic
+	// Retried is how many of Count were of attempts that another one followed: their jobs had
+	// not failed yet.
+	Retried int `json:"retried,omitempty"`
 }
 
 // failures are the latest errors of pools.
@@ -34,14 +37,19 @@ type failures struct {
 }
 
 func (f *failures) hooks() workerpool.Hooks {
-	return workerpool.Hooks{Done: func(_ context.Context, j workerpool.JobInfo) {
-		if j.Err != nil && !j.Refused {
-			f.add(j.Pool, j.Err)
-		}
-	}}
+	return workerpool.Hooks{
+		Done: func(_ context.Context, j workerpool.JobInfo) {
+			if j.Err != nil && !j.Refused {
+				f.add(j.Pool, j.Err, false)
+			}
+		},
+		Retrying: func(_ context.Context, j workerpool.JobInfo, _ time.Duration) {
+			f.add(j.Pool, j.Err, true)
+		},
+	}
 }
 
-func (f *failures) add(pool string, err error) {
+func (f *failures) add(pool string, err error, retried bool) {
 	text := shorten(err.Error()) // before the lock: it may be anybody's method
 	stack := ""
 	var caught *workerpool.PanicError
@@ -72,6 +80,9 @@ func (f *failures) add(pool string, err error) {
 	}
 	g.Text, g.Last, g.Stack = text, now, stack
 	g.Count++
+	if retried {
+		g.Retried++
+	}
 }
 
 func (f *failures) dropOldestName() {

@@ -15,10 +15,13 @@ const (
 	Working   State = "working"   // does what comes
 	Busy      State = "busy"      // all workers have a job, and the queue does not grow
 	Saturated State = "saturated" // more comes than is done
-	Failing   State = "failing"   // at least half of the jobs fail
+	Limited   State = "limited"   // all workers have a job, and some may not start it yet
+	Failing   State = "failing"   // at least half of the jobs, or of the attempts, fail
+	Draining  State = "draining"  // closed, and finishes what it has
+	Probing   State = "probing"   // a pause is over, and a few jobs go ahead to see whether the others may
+	Paused    State = "paused"    // starts no job for a while, because of RetryAfter
 	Stuck     State = "stuck"     // all workers have a job, and nothing ends for far longer than jobs take
 	Blocked   State = "blocked"   // nobody reads the results, or not fast enough
-	Draining  State = "draining"  // closed, and finishes what it has
 	Closed    State = "closed"    // and finished
 )
 
@@ -28,27 +31,55 @@ func judge(p Pool, trend int, usual float64) (State, string) {
 	all := p.Busy >= p.Workers
 	isQuiet := all && p.Quiet >= quiet.Seconds()
 	switch {
-	case p.Closed && p.Busy == 0 && p.Queued == 0:
+	case p.Closed && p.Busy+p.Queued+p.Held+p.Retrying == 0:
 		return Closed, "Closed. It accepts nothing, and has finished all." + p.refuses()
 	case all && p.blocked(isQuiet):
 		return Blocked, fmt.Sprintf("Nobody reads the results, or not fast enough: %d wait, and the workers have one more each. Read Results, or use WithoutResults.", p.Unread)
 	case isQuiet && usual > 0 && p.Longest > 10*usual:
 		return Stuck, fmt.Sprintf("Nothing ends, for %s: the longest job has run for %s, where 99 of 100 take at most %s. See which below.",
 			duration(p.Quiet), duration(p.Longest), duration(usual))
+	case p.Paused > 0:
+		return Paused, fmt.Sprintf("The other side wants to be left alone, for %s more: no job starts. %s.", toGo(p.Paused), p.left())
+	case p.Probing:
+		return Probing, fmt.Sprintf("The other side wanted to be left alone. That time is over, and a few jobs go ahead to see whether the others may. %s.", p.left())
 	case p.Closed:
-		return Draining, fmt.Sprintf("Closed. %s, %d more in the queue.", p.busy(), p.Queued) + p.refuses()
+		return Draining, fmt.Sprintf("Closed. %s.", p.left()) + p.refuses()
 	case p.Rates.Completed > 0 && p.Rates.Failed > 0 && p.Rates.Failed >= p.Rates.Completed/2:
 		return Failing, fmt.Sprintf("%.0f%% of the jobs fail. See the errors below.", 100*p.Rates.Failed/p.Rates.Completed)
+	case p.failedAttempts() >= 0.5:
+		return Failing, fmt.Sprintf("%.0f%% of the attempts fail, and are made again. See the errors below.", 100*p.failedAttempts())
 	case isQuiet:
 		return Busy, fmt.Sprintf("%s, and nothing has ended for %s. If jobs do not take that long, see what runs.", p.busy(), duration(p.Quiet))
+	case p.Held > 0 && p.Busy+p.Held >= p.Workers:
+		return Limited, p.limited(trend)
 	case all && p.saturated(trend):
 		return Saturated, p.saturation()
 	case all:
-		return Busy, p.busy() + ", and the queue does not grow."
-	case p.Busy > 0 || p.Rates.Come > 0:
-		return Working, p.busy() + "."
+		return Busy, p.busy() + ", and the queue does not grow" + p.later() + "."
+	case p.Busy > 0 || p.Rates.Come > 0 || p.Retrying > 0:
+		return Working, p.busy() + p.later() + "."
 	}
 	return Idle, "Nothing to do."
+}
+
+// failedAttempts is the share of the attempts that have failed, without those that were
+// throttled, of which there is enough to be seen.
+func (p Pool) failedAttempts() float64 {
+	r := p.Rates
+	again := r.Retried - r.Throttled
+	if again <= 0 {
+		return 0
+	}
+	return (r.Failed + again) / (r.Completed + r.Retried)
+}
+
+// limited says what holds workers back, and whether that is a trouble.
+func (p Pool) limited(trend int) string {
+	s := fmt.Sprintf("%s, and %d held back, with jobs that wait for the limiter or for another attempt%s.", p.busy(), p.Held, p.later())
+	if p.saturated(trend) {
+		s += " " + p.pressure() + ". More workers would not help: what holds them back has to let more through."
+	}
+	return s
 }
 
 // blocked is asked where all workers have a job. Where times are taken it is known which of
@@ -68,8 +99,8 @@ func (p Pool) saturated(trend int) bool {
 	return full || p.Rates.Rejected > 0 || trend > p.Workers || p.Run.Count > 0 && p.Oldest > max(1, 10*p.Run.P95)
 }
 
-// saturation says why, and what to change.
-func (p Pool) saturation() string {
+// pressure says how much more comes than is done.
+func (p Pool) pressure() string {
 	s := fmt.Sprintf("More comes than is done: %s/s come", rate(p.Rates.Come))
 	if p.Rates.Rejected > 0 {
 		s += fmt.Sprintf(" (%s/s refused)", rate(p.Rates.Rejected))
@@ -81,6 +112,12 @@ func (p Pool) saturation() string {
 	if p.Waiting > 0 {
 		s += fmt.Sprintf(", %d waiting for a place", p.Waiting)
 	}
+	return s
+}
+
+// saturation says that too, and what to change.
+func (p Pool) saturation() string {
+	s := p.pressure()
 	need := int(math.Ceil(p.Need))
 	switch {
 	case !p.Timed:
@@ -92,6 +129,22 @@ func (p Pool) saturation() string {
 }
 
 func (p Pool) busy() string { return fmt.Sprintf("%d of %d workers busy", p.Busy, p.Workers) }
+
+// left is what a pool still has to do that starts nothing for now, or accepts nothing more.
+func (p Pool) left() string {
+	return fmt.Sprintf("%s, %d more in the queue", p.busy(), p.Queued) + p.later()
+}
+
+// later says how many jobs wait for their next attempt.
+func (p Pool) later() string {
+	switch p.Retrying {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 job waits for another attempt"
+	}
+	return fmt.Sprintf(", %d jobs wait for another attempt", p.Retrying)
+}
 
 func (p Pool) refuses() string {
 	if p.Rates.Rejected == 0 {
@@ -107,6 +160,9 @@ func rate(r float64) string {
 	}
 	return fmt.Sprintf("%.0f", r)
 }
+
+// toGo is a number of seconds that are still to pass: whole ones, and none too few.
+func toGo(seconds float64) string { return duration(math.Ceil(seconds)) }
 
 // duration is a number of seconds as people read it, with two digits or three.
 func duration(seconds float64) string {

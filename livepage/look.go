@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -29,7 +30,8 @@ type watched struct {
 	pool    workerpool.Inspector
 	history []sample
 	times   []timed
-	ended   time.Time // when the last job was seen to have ended, or the first look, if none has
+	ended   time.Time // when the last attempt was seen to have ended, or the first look, if none has
+	note    atomic.Pointer[func() string]
 }
 
 func newWatched(id uint64, pool workerpool.Inspector) *watched {
@@ -81,11 +83,14 @@ type Process struct {
 // Pool is what there is to be said of one pool.
 type Pool struct {
 	workerpool.Stats
-	ID      uint64  `json:"id"`    // of no other pool of the page
-	Timed   bool    `json:"timed"` // made with WithTiming
-	Quiet   float64 `json:"quiet"` // how long no job has been seen to end
+	ID      uint64  `json:"id"`      // of no other pool of the page
+	Timed   bool    `json:"timed"`   // made with WithTiming
+	Quiet   float64 `json:"quiet"`   // how long no attempt has been seen to end
+	Paused  float64 `json:"paused"`  // how much longer no job starts, because of RetryAfter
+	Probing bool    `json:"probing"` // the pause is over, and a few jobs go ahead to see whether the others may
 	State   State   `json:"state"`
-	Say     string  `json:"say"` // what it means, in a sentence
+	Say     string  `json:"say"`            // what it means, in a sentence
+	Note    string  `json:"note,omitempty"` // of Page.Note
 	Rates   Rates   `json:"rates"`
 	Need    float64 `json:"need"` // how many workers the present load keeps busy, by Little's law; 0 if not known
 	Oldest  float64 `json:"oldest"`
@@ -104,6 +109,8 @@ type Rates struct {
 	Completed float64 `json:"completed"`
 	Failed    float64 `json:"failed"`
 	Rejected  float64 `json:"rejected"`
+	Retried   float64 `json:"retried"`   // attempts that another one follows
+	Throttled float64 `json:"throttled"` // attempts that brought a RetryAfter
 }
 
 // Times are of jobs that ended in the last minute, or since somebody last looked. Without
@@ -129,9 +136,11 @@ type Job struct {
 type Point struct {
 	Time time.Time `json:"time"`
 	Rates
-	Busy    int `json:"busy"`
-	Workers int `json:"workers"`
-	Queued  int `json:"queued"`
+	Busy    int  `json:"busy"`
+	Workers int  `json:"workers"`
+	Queued  int  `json:"queued"`
+	Held    int  `json:"held"`
+	Paused  bool `json:"paused,omitempty"` // or about to go on, with probes
 }
 
 // look returns what the pools are like, or were less than an interval ago.
@@ -166,8 +175,9 @@ func (p *Page) lookAt(w *watched, now time.Time) Pool {
 	w.keep(sample{now, s})
 	v := Pool{
 		Stats: s, ID: w.id, Quiet: now.Sub(w.ended).Seconds(), Rates: w.rates(), History: w.points(),
-		Running: []Job{}, Errors: p.failures.of(s.Name),
+		Running: []Job{}, Errors: p.failures.of(s.Name), Note: w.noted(),
 	}
+	v.Paused, v.Probing = pause(s, now)
 	usual := 0.0
 	if t := timing; t != nil {
 		v.Timed = true
@@ -177,16 +187,26 @@ func (p *Page) lookAt(w *watched, now time.Time) Pool {
 		usual = all.Quantile(0.99).Seconds()
 		v.Oldest, v.Longest = t.OldestQueued.Seconds(), t.LongestRunning.Seconds()
 		v.Wait, v.Run = timesOf(t.Wait.Sub(before.Wait)), timesOf(run)
-		v.Need = v.Run.Mean * v.Rates.Come
+		v.Need = v.Run.Mean * (v.Rates.Come + v.Rates.Retried)
 		v.Running = p.jobs(w.pool.Running(), now)
 	}
 	v.State, v.Say = judge(v, w.trend(), usual)
 	return v
 }
 
+// pause says for how much longer a pool starts nothing, or else whether it probes. As long as it
+// has no job after a pause, there is nothing to probe with.
+func pause(s workerpool.Stats, now time.Time) (left float64, probes bool) {
+	if s.PausedUntil.IsZero() {
+		return 0, false
+	}
+	left = max(0, s.PausedUntil.Sub(now).Seconds())
+	return left, left == 0 && s.Busy+s.Queued+s.Held+s.Retrying > 0
+}
+
 // keep adds a sample to the history, and drops what is too old, but for the last one before.
 func (w *watched) keep(s sample) {
-	if last := w.history[len(w.history)-1]; last.stats.Completed != s.stats.Completed {
+	if last := w.history[len(w.history)-1]; last.stats.Attempts != s.stats.Attempts {
 		w.ended = s.at
 	}
 	w.history = append(w.history, s)
@@ -246,6 +266,8 @@ func ratesBetween(a, b sample) Rates {
 		Completed: rate(func(s workerpool.Stats) uint64 { return s.Completed }),
 		Failed:    rate(func(s workerpool.Stats) uint64 { return s.Failed }),
 		Rejected:  rate(func(s workerpool.Stats) uint64 { return s.Rejected }),
+		Retried:   rate(func(s workerpool.Stats) uint64 { return s.Retries }),
+		Throttled: rate(func(s workerpool.Stats) uint64 { return s.Throttled }),
 	}
 }
 
@@ -253,9 +275,11 @@ func ratesBetween(a, b sample) Rates {
 func (w *watched) points() []Point {
 	points := make([]Point, 0, len(w.history))
 	for i, s := range w.history {
+		left, probes := pause(s.stats, s.at)
 		points = append(points, Point{
 			Time: s.at, Rates: ratesBetween(w.history[max(0, i-1)], s),
-			Busy: s.stats.Busy, Workers: s.stats.Workers, Queued: s.stats.Queued,
+			Busy: s.stats.Busy, Workers: s.stats.Workers, Queued: s.stats.Queued, Held: s.stats.Held,
+			Paused: left > 0 || probes,
 		})
 	}
 	return points
@@ -290,6 +314,20 @@ func (p *Page) text(j workerpool.JobInfo) (text string) {
 		}
 	}()
 	return shorten(p.describe(j.Job))
+}
+
+// noted is what the note about a pool says. That may go wrong too.
+func (w *watched) noted() (text string) {
+	note := w.note.Load()
+	if note == nil {
+		return ""
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			text = "(the note panicked)"
+		}
+	}()
+	return shorten((*note)())
 }
 
 // shorten cuts what is too long to be read at a glance.

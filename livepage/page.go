@@ -88,6 +88,34 @@ func (p *Page) Add(pools ...workerpool.Inspector) {
 	p.last.Store(nil)
 }
 
+// Note has the page show what note returns beside what it says of a pool itself: what somebody
+// who tunes the pool did last, for instance, and why.
+//
+//	page.Note(pool, func() string { return fmt.Sprint(tuner.State()) })
+//
+// note is called whenever the page looks at the pool, by one goroutine at a time. Viewers wait
+// for it, so it should not block; and it must not call the page. An empty text is not shown, and
+// a nil note takes away the one before. A pool that the page does not show is added; a nil pool
+// is ignored.
+func (p *Page) Note(pool workerpool.Inspector, note func() string) {
+	if inspect.IsNil(pool) {
+		return
+	}
+	if !slices.ContainsFunc(p.shown(), func(w *watched) bool { return w.pool == pool }) {
+		p.Add(pool)
+	}
+	for _, w := range p.shown() {
+		switch {
+		case w.pool != pool:
+		case note == nil:
+			w.note.Store(nil)
+		default:
+			w.note.Store(&note)
+		}
+	}
+	p.last.Store(nil)
+}
+
 // Remove has the page show a pool no longer. One that it does not show is ignored.
 func (p *Page) Remove(pool workerpool.Inspector) {
 	p.mu.Lock()
@@ -102,10 +130,11 @@ func (p *Page) shown() []*watched {
 	return slices.Clone(p.pools)
 }
 
-// Hooks returns hooks that tell the page of jobs that fail, of every pool that has them. The
-// page groups the errors by their texts, without regard to digits, and keeps the latest
-// groups of each pool's name: pools of one name share them. They are kept in memory for whoever
-// looks; use package poollog too where a panic of a pool WithoutResults has to be on record.
+// Hooks returns hooks that tell the page of jobs that fail, and of attempts that do and are
+// followed by another, of every pool that has them. The page groups the errors by their texts,
+// without regard to digits, and keeps the latest groups of each pool's name: pools of one name
+// share them. They are kept in memory for whoever looks; use package poollog too where a panic
+// of a pool WithoutResults has to be on record.
 func (p *Page) Hooks() workerpool.Hooks { return p.failures.hooks() }
 
 // Close lets the viewers go who get events, which a server that shuts down would wait for:

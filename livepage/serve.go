@@ -19,7 +19,7 @@ import (
 var assets embed.FS
 
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"rate": rate, "duration": duration,
+	"rate": rate, "duration": duration, "toGo": toGo,
 }).ParseFS(assets, "assets/page.html"))
 
 // csp allows what the page has, and nothing else.
@@ -84,20 +84,26 @@ func (p *Page) serveText(w http.ResponseWriter) {
 	_, _ = fmt.Fprintf(w, "%s  pid %d  %s  %s\n\n", v.Process.Host, v.Process.PID, v.Process.Go, v.Time.Format(time.RFC3339))
 	shown := func(p Pool) string { return oneLine(cmp.Or(p.Name, "(no name)")) }
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(t, "POOL\tSTATE\tBUSY\tQUEUED\tOLDEST\tDONE/s\tFAILED/s\tREFUSED/s\tWAIT p95\tRUN p50\tRUN p95\tDONE")
+	_, _ = fmt.Fprintln(t, "POOL\tSTATE\tBUSY\tQUEUED\tOLDEST\tDONE/s\tFAILED/s\tRETRIED/s\tREFUSED/s\tWAIT p95\tRUN p50\tRUN p95\tDONE")
 	for _, q := range v.Pools {
-		_, _ = fmt.Fprintf(t, "%s\t%s\t%d/%d\t%d/%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", shown(q), q.State, q.Busy, q.Workers,
-			q.Queued, q.Capacity, q.timed(q.Oldest), rate(q.Rates.Completed), rate(q.Rates.Failed), rate(q.Rates.Rejected),
+		_, _ = fmt.Fprintf(t, "%s\t%s\t%d/%d\t%d/%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", shown(q), q.State, q.Busy, q.Workers,
+			q.Queued, q.Capacity, q.timed(q.Oldest), rate(q.Rates.Completed), rate(q.Rates.Failed), rate(q.Rates.Retried), rate(q.Rates.Rejected),
 			q.timed(q.Wait.P95), q.timed(q.Run.P50), q.timed(q.Run.P95), q.Completed)
 	}
 	_ = t.Flush()
 	for _, q := range v.Pools {
 		_, _ = fmt.Fprintf(w, "\n%s: %s\n", shown(q), q.Say)
+		if q.Paused > 0 {
+			_, _ = fmt.Fprintf(w, "  paused until %s\n", q.PausedUntil.Format(time.TimeOnly))
+		}
+		if q.Note != "" {
+			_, _ = fmt.Fprintf(w, "  note: %s\n", oneLine(q.Note))
+		}
 		for _, j := range q.Running {
 			_, _ = fmt.Fprintf(w, "  runs for %s: %s%s\n", duration(j.For), oneLine(j.Text), j.where())
 		}
 		for _, g := range q.Errors {
-			_, _ = fmt.Fprintf(w, "  %d x %s\n", g.Count, oneLine(g.Text))
+			_, _ = fmt.Fprintf(w, "  %d x %s%s\n", g.Count, oneLine(g.Text), g.again())
 		}
 	}
 }
@@ -108,6 +114,17 @@ func (p Pool) timed(seconds float64) string {
 		return "-"
 	}
 	return duration(seconds)
+}
+
+// again says how many of the errors were not the last word on their jobs.
+func (g Group) again() string {
+	switch g.Retried {
+	case 0:
+		return ""
+	case g.Count:
+		return " (tried again)"
+	}
+	return fmt.Sprintf(" (%d tried again)", g.Retried)
 }
 
 func (j Job) where() string {

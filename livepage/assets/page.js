@@ -5,6 +5,7 @@
   const SVG = 'http://www.w3.org/2000/svg';
   const KEEP = 5 * 60 * 1000; // ms of the charts, as on the server
   const histories = new Map(); // of each pool, by its ID
+  const pausedPools = new Set(); // their IDs
   let paused = false, latest = null, source = null;
 
   const $ = (id) => document.getElementById(id);
@@ -27,6 +28,9 @@
     return digits(seconds * 1e9) + ' ns';
   }
 
+  // toGo is for seconds that are still to pass: whole ones, and none too few.
+  const toGo = (seconds) => duration(Math.ceil(seconds));
+
   // digits shows three of a number, and no more after the point than are worth it.
   function digits(n) {
     if (n >= 1e6) return (n / 1e6).toFixed(n < 1e7 ? 2 : 1) + ' M';
@@ -43,21 +47,25 @@
   function summaryRow(pool) {
     const cells = [
       `${pool.busy} of ${pool.workers}`, `${pool.queued} of ${pool.capacity}`, timed(pool, duration(pool.oldest)),
-      rate(pool.rates.completed), rate(pool.rates.failed), rate(pool.rates.rejected),
+      rate(pool.rates.completed), rate(pool.rates.failed), rate(pool.rates.retried), rate(pool.rates.rejected),
       timed(pool, duration(pool.wait.p95)), timed(pool, duration(pool.run.p50)), timed(pool, duration(pool.run.p95)),
     ];
     return make('tr', {},
       make('th', { scope: 'row' }, make('a', { href: '#pool-' + pool.id }, title(pool))),
-      make('td', {}, make('span', { class: 'state ' + pool.state }, pool.state)),
+      make('td', {}, make('span', { class: 'state ' + pool.state }, pool.state), ...(pool.paused ? [' ', make('span', { class: 'togo' }, toGo(pool.paused))] : [])),
       ...cells.map((text) => make('td', {}, text)));
   }
 
-  function gauge(name, value, most, kind) {
+  // gauge shows how much of what there is is taken; held is what comes on top of that, of workers.
+  function gauge(name, value, most, kind, held = 0) {
     const share = most > 0 ? Math.min(1, value / most) : value > 0 ? 1 : 0;
-    const bar = make('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${name}: ${value} of ${most}` },
-      make('rect', { class: 'fill ' + kind, width: 100 * share, height: 10 }));
+    const more = most > 0 ? Math.min(1 - share, held / most) : 0;
+    const text = `${digits(value)} of ${digits(most)}` + (held ? `, ${digits(held)} held back` : '');
+    const bar = make('svg', { viewBox: '0 0 100 10', preserveAspectRatio: 'none', role: 'img', 'aria-label': `${name}: ${text}` },
+      make('rect', { class: 'fill ' + kind, width: 100 * share, height: 10 }),
+      make('rect', { class: 'fill held', x: 100 * share, width: 100 * more, height: 10 }));
     return make('div', { class: 'gauge' + (share === 1 && kind === 'queue' && most > 0 ? ' full' : '') },
-      make('div', {}, make('span', {}, name), make('b', {}, `${digits(value)} of ${digits(most)}`)), bar);
+      make('div', {}, make('span', {}, name), make('b', {}, text)), bar);
   }
 
   function tiles(pool) {
@@ -65,6 +73,10 @@
       ['Come/s', rate(pool.rates.come)], ['Done/s', rate(pool.rates.completed)], ['Done', digits(pool.completed)],
       ['Failed', digits(pool.failed)], ['Refused', digits(pool.rejected)], ['Submitters waiting', digits(pool.waiting)], ['Results unread', digits(pool.unread)],
     ];
+    // Those that come of retries and pauses, where there have been any.
+    if (pool.retries || pool.retrying) list.push(['Attempts', digits(pool.attempts)], ['Tried again', digits(pool.retries)], ['Waiting to be tried again', digits(pool.retrying)]);
+    if (pool.throttled) list.push(['Throttled', digits(pool.throttled)]);
+    if (pool.timedOut) list.push(['Timed out', digits(pool.timedOut)]);
     if (pool.timed) {
       list.push(
         ['Oldest in queue', duration(pool.oldest)], ['Workers needed', pool.need ? digits(Math.ceil(pool.need * 10) / 10) : '0'],
@@ -101,6 +113,7 @@
       svg.append(make('text', { x: left - 4, y: y(v) + 3, 'text-anchor': 'end' }, digits(v)));
     }
     svg.append(make('text', { x: left, y: height - 2 }, '−' + duration(Math.round(span / 1000))), make('text', { x: width, y: height - 2, 'text-anchor': 'end' }, 'now'));
+    for (const [from, to] of pauses(points)) svg.append(make('rect', { class: 'pause', x: x(from), y: top, width: Math.max(1, x(to) - x(from)), height: height - bottom - top }));
     for (const s of series) {
       const at = points.map((p) => `${x(Date.parse(p.time)).toFixed(1)},${y(s.of(p)).toFixed(1)}`).join(' ');
       svg.append(make('polyline', { class: 's-' + s.kind, points: at }));
@@ -110,14 +123,28 @@
     return make('figure', {}, make('figcaption', {}, make('strong', {}, caption), ...series.map(key)), svg);
   }
 
+  // pauses returns the times between which a pool was seen to be paused.
+  function pauses(points) {
+    const spans = [];
+    points.forEach((p, i) => {
+      if (!p.paused) return;
+      const to = Date.parse(p.time), before = points[i - 1];
+      if (before && before.paused && spans.length) spans[spans.length - 1][1] = to;
+      else spans.push([before ? Date.parse(before.time) : to, to]);
+    });
+    return spans;
+  }
+
   function charts(pool, points) {
+    const retried = pool.retries || pool.retrying ? [{ name: 'tried again', kind: 'retried', of: (p) => p.retried }] : [];
+    const held = points.some((p) => p.held) ? [{ name: 'held back', kind: 'held', of: (p) => p.held }] : [];
     return make('div', { class: 'charts' },
       chart('Jobs/s', points, [
         { name: 'come', kind: 'accepted', of: (p) => p.come }, { name: 'done', kind: 'completed', of: (p) => p.completed },
-        { name: 'failed', kind: 'failed', of: (p) => p.failed }, { name: 'refused', kind: 'rejected', of: (p) => p.rejected },
+        { name: 'failed', kind: 'failed', of: (p) => p.failed }, { name: 'refused', kind: 'rejected', of: (p) => p.rejected }, ...retried,
       ], 1),
       chart('Queue', points, [{ name: 'queued', kind: 'queued', of: (p) => p.queued }, { name: 'places', kind: 'capacity', of: () => pool.capacity }], 1),
-      chart('Workers', points, [{ name: 'busy', kind: 'busy', of: (p) => p.busy }, { name: 'workers', kind: 'workers', of: (p) => p.workers }], 1));
+      chart('Workers', points, [{ name: 'busy', kind: 'busy', of: (p) => p.busy }, { name: 'workers', kind: 'workers', of: (p) => p.workers }, ...held], 1));
   }
 
   function jobs(pool) {
@@ -130,7 +157,8 @@
 
   function errors(pool) {
     const rows = (pool.errors || []).slice(0, 6).map((g) => {
-      const text = make('span', {}, g.text);
+      const again = !g.retried ? '' : g.retried === g.count ? ' (tried again)' : ` (${digits(g.retried)} tried again)`;
+      const text = make('span', {}, g.text + again);
       if (g.stack) text.append(make('details', { 'data-keep': g.text }, make('summary', {}, 'stack of the panic'), make('pre', {}, g.stack)));
       return make('li', {}, make('span', {}, '× ' + digits(g.count)), text, make('time', { datetime: g.last }, new Date(g.last).toLocaleTimeString()));
     });
@@ -138,11 +166,32 @@
       make('ul', {}, ...(rows.length ? rows : [make('li', { class: 'none' }, 'None seen. Errors take the hooks of the page.')])));
   }
 
+  // throttle says that a pool is paused, where it is to be seen at once.
+  function throttle(pool) {
+    if (pool.paused) {
+      return [make('p', { class: 'throttle' }, make('strong', {}, 'Paused'), ' until ',
+        make('time', { datetime: pool.pausedUntil }, new Date(pool.pausedUntil).toLocaleTimeString()), `, ${toGo(pool.paused)} to go`)];
+    }
+    return pool.probing ? [make('p', { class: 'throttle probing' }, make('strong', {}, 'Probing'), ', after a pause')] : [];
+  }
+
+  // announce tells those who do not see the page which pools are paused, and which go on.
+  function announce(view) {
+    const news = [];
+    for (const pool of view.pools) {
+      const now = Boolean(pool.paused || pool.probing);
+      if (now !== pausedPools.has(pool.id)) news.push(title(pool) + (now ? ' is paused' : ' goes on'));
+      if (now) pausedPools.add(pool.id);
+      else pausedPools.delete(pool.id);
+    }
+    if (news.length) $('news').textContent = news.join(', ');
+  }
+
   function card(pool) {
     return make('article', { id: 'pool-' + pool.id, class: bad(pool) ? 'bad' : '' },
       make('h2', {}, title(pool), make('span', { class: 'state ' + pool.state }, pool.state)),
-      make('p', { class: 'say' }, pool.say),
-      make('div', { class: 'gauges' }, gauge('Busy workers', pool.busy, pool.workers, 'worker'), gauge('Queue', pool.queued, pool.capacity, 'queue')),
+      ...throttle(pool), make('p', { class: 'say' }, pool.say), ...(pool.note ? [make('p', { class: 'note' }, pool.note)] : []),
+      make('div', { class: 'gauges' }, gauge('Busy workers', pool.busy, pool.workers, 'worker', pool.held), gauge('Queue', pool.queued, pool.capacity, 'queue')),
       tiles(pool), charts(pool, histories.get(pool.id) || []),
       make('div', { class: 'lists' }, jobs(pool), errors(pool)));
   }
@@ -172,6 +221,7 @@
     if (href) document.querySelector(`#summary a[href="${href}"]`)?.focus();
     $('process').textContent = `${view.process.host} · pid ${view.process.pid} · ${view.process.go}`;
     document.title = (view.pools.some(bad) ? '⚠ ' : '') + 'Worker pools';
+    announce(view);
   }
 
   function live(text, off) {

@@ -4,6 +4,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -126,10 +127,27 @@ type job struct {
 	text  string
 	takes time.Duration
 	err   error
+	once  *sync.Once // if it is not nil, only the first attempt fails
 }
 
+func work(_ context.Context, j job) (int, error) {
+	time.Sleep(j.takes)
+	err := j.err
+	if j.once != nil {
+		err = nil
+		j.once.Do(func() { err = j.err })
+	}
+	return 0, err
+}
+
+var errTooMany = errors.New("answered 429 Too Many Requests")
+
+// again is the retry policy of all the pools.
+func again(_ int, err error) (time.Duration, bool) { return 0, errors.Is(err, errTooMany) }
+
 // start starts pools under load, behind a server with a WriteTimeout and a strict policy of
-// its own for everything. The last pool is named last, and so are its jobs and their errors.
+// its own for everything. The third is paused again and again; the last is named last, and so
+// are its jobs and their errors.
 func start(t *testing.T, last string) string {
 	t.Helper()
 	page := livepage.New(livepage.Options{Interval: 200 * time.Millisecond, Describe: func(j any) string { return j.(job).text }})
@@ -140,13 +158,13 @@ func start(t *testing.T, last string) string {
 		load.Wait()
 	})
 	bring := func(name string, workers int, every time.Duration, next func(n int) job) {
-		p, err := workerpool.New(func(_ context.Context, j job) (int, error) {
-			time.Sleep(j.takes)
-			return 0, j.err
-		}, workerpool.WithName(name), workerpool.WithWorkers(workers), workerpool.WithBuffer(40),
-			workerpool.WithTiming(), workerpool.WithoutResults(), workerpool.WithHooks(page.Hooks()))
+		p, err := workerpool.New(work, workerpool.WithName(name), workerpool.WithWorkers(workers), workerpool.WithBuffer(40),
+			workerpool.WithRetry(again), workerpool.WithTiming(), workerpool.WithoutResults(), workerpool.WithHooks(page.Hooks()))
 		require.NoError(t, err)
 		page.Add(p)
+		if name == "mail" {
+			page.Note(p, func() string { return "Tuned to 8 workers: 12 at once were no faster." })
+		}
 		load.Go(func() {
 			defer p.Stop()
 			ticker := time.NewTicker(every)
@@ -162,6 +180,13 @@ func start(t *testing.T, last string) string {
 	})
 	bring("mail", 8, 25*time.Millisecond, func(n int) job {
 		return job{text: fmt.Sprintf("receipt of order %d", n), takes: 60 * time.Millisecond}
+	})
+	bring("partner", 6, 25*time.Millisecond, func(n int) job {
+		j := job{text: fmt.Sprintf("price of article %d", n), takes: 80 * time.Millisecond}
+		if n%200 == 99 {
+			j.err, j.once = workerpool.RetryAfter(errTooMany, 4*time.Second), new(sync.Once)
+		}
+		return j
 	})
 	bring(last, 2, 100*time.Millisecond, func(n int) job {
 		return job{text: last, takes: 150 * time.Millisecond, err: fmt.Errorf("%s: line %d: unexpected end", last, n)}
@@ -195,8 +220,8 @@ func TestPage(t *testing.T) {
 	assert.Contains(t, b.text("#live"), "live")
 	assert.Equal(t, "saturated", b.text("#pool-1 h2 .state"))
 	assert.Contains(t, b.text("#pool-1 .say"), "workers instead of 4 would keep up")
-	assert.Equal(t, 3, js[int](b, "document.querySelectorAll('article').length"))
-	drawn := js[int](b, `[...document.querySelectorAll('.chart polyline')].filter((l) => l.points.length >= 10 && l.getBoundingClientRect().width > 20).length`)
+	assert.Equal(t, 4, js[int](b, "document.querySelectorAll('article').length"))
+	drawn := js[int](b, `[...document.querySelectorAll('article:not(#pool-3) .chart polyline')].filter((l) => l.points.length >= 10 && l.getBoundingClientRect().width > 20).length`)
 	assert.Equal(t, 3*(4+2+2), drawn, "charts draw")
 	assert.Contains(t, js[string](b, "document.title"), "⚠")
 
@@ -219,7 +244,35 @@ func TestPage(t *testing.T) {
 	assert.Zero(t, js[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), "a phone has to scroll sideways")
 
 	assert.Zero(t, js[int](b, "window.hacked || document.querySelectorAll('img').length"), "a text was taken for markup")
-	assert.Contains(t, b.text("#pool-3 h2"), evil)
+	assert.Contains(t, b.text("#pool-4 h2"), evil)
+	assert.Empty(t, strings.Join(b.heard(), "\n"), "the console")
+}
+
+// A pause is to be seen where people look first, and those who do not see are told of it.
+func TestPausedPool(t *testing.T) {
+	b := newTab(t)
+	b.do(chromedp.EmulateViewport(1280, 900))
+	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-3 .throttle time"), chromedp.KeyEvent("p")) // the page stays as it is
+	assert.Regexp(t, `^Paused until .+, [1-4] s to go$`, b.text("#pool-3 .throttle"))
+	assert.Equal(t, "paused", b.text("#pool-3 h2 .state"))
+	assert.Equal(t, "paused", b.text("#summary tbody tr:nth-child(3) .state"))
+	assert.Regexp(t, `^[1-4] s$`, b.text("#summary tbody tr:nth-child(3) .togo"))
+	assert.Equal(t, "partner is paused", b.text("#news"))
+	assert.Contains(t, b.text("#pool-3 .say"), "The other side wants to be left alone")
+	assert.Contains(t, b.text("#pool-3 .gauges"), "held back")
+	assert.Contains(t, b.text("#pool-3 .lists"), "answered 429 Too Many Requests (retry after 4s) (tried again)")
+	assert.Equal(t, "Tuned to 8 workers: 12 at once were no faster.", b.text("#pool-2 .note"))
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		for _, selector := range []string{"#pool-3 .throttle", "#pool-3 .throttle strong", "#pool-3 h2 .state", "#pool-2 .note"} {
+			assert.GreaterOrEqual(t, js[float64](b, contrastOf(selector)), 4.5, "WCAG 2 AA: %s, %s", selector, scheme)
+		}
+	}
+	b.do(chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile))
+	assert.Zero(t, js[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"), "a phone has to scroll sideways")
+
+	b.do(chromedp.KeyEvent("p"), chromedp.WaitNotPresent("#pool-3 .throttle"), chromedp.WaitVisible("#pool-3 .chart .pause"))
+	assert.Equal(t, "partner goes on", b.text("#news"))
 	assert.Empty(t, strings.Join(b.heard(), "\n"), "the console")
 }
 
@@ -231,7 +284,8 @@ func TestScreenshots(t *testing.T) {
 	b := newTab(t)
 	b.do(chromedp.EmulateViewport(1200, 800))
 	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-1 polyline"))
-	time.Sleep(28 * time.Second) // for the charts
+	time.Sleep(26 * time.Second) // for the charts
+	b.do(chromedp.WaitNotPresent("#pool-3 .throttle"), chromedp.WaitVisible("#pool-3 .throttle time"))
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
 		b.do(chromedp.EmulateViewport(1200, 800))
@@ -262,8 +316,8 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// contrastOf is a script for the contrast between the text of an element and the card that
-// it is on, as WCAG 2 has it.
+// contrastOf is a script for the contrast between the text of an element and what is behind it,
+// as WCAG 2 has it.
 func contrastOf(selector string) string {
 	return fmt.Sprintf(`(() => {
 		const luminance = (color) => {
@@ -271,7 +325,9 @@ func contrastOf(selector string) string {
 			return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 		};
 		const e = document.querySelector(%q);
-		const [a, b] = [getComputedStyle(e).color, getComputedStyle(e.closest('article')).backgroundColor].map(luminance);
+		let behind = e;
+		while (getComputedStyle(behind).backgroundColor === 'rgba(0, 0, 0, 0)') behind = behind.parentElement;
+		const [a, b] = [getComputedStyle(e).color, getComputedStyle(behind).backgroundColor].map(luminance);
 		return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 	})()`, selector)
 }
