@@ -11,6 +11,7 @@ import (
 
 	"github.com/boundedgo/workerpool"
 	"github.com/boundedgo/workerpool/livepage"
+	"github.com/boundedgo/workerpool/retry"
 )
 
 // load is how many jobs come in a second: least in the troughs and most at the peaks of a
@@ -40,16 +41,21 @@ type service struct {
 	reads   bool // somebody reads its results
 	load    load
 	next    func(n int) job
+	quota   int // of jobs in a second, or 0 if there is none
 }
 
 var services = []service{
 	// 4 workers at 40 ms are 100 jobs/s. The peaks are more.
 	{"thumbnails", 4, 200, true, load{40, 150}, func(n int) job {
 		return job{about: fmt.Sprintf("photo-%04d.jpeg", n), takes: about(40 * time.Millisecond)}
-	}},
+	}, 0},
 	{"mail", 16, 100, true, load{20, 80}, func(n int) job {
 		return job{about: fmt.Sprintf("receipt of order %d", 1000+n), takes: about(60 * time.Millisecond)}
-	}},
+	}, 0},
+	// The peaks are more than the quota, and the troughs less.
+	{"partner", 6, 200, true, load{10, 40}, func(n int) job {
+		return job{about: fmt.Sprintf("price of article %d", n%500), takes: about(50 * time.Millisecond)}
+	}, 25},
 	{"imports", 3, 50, true, load{5, 15}, func(n int) job {
 		j := job{about: fmt.Sprintf("feed %d", n%40), takes: about(100 * time.Millisecond)}
 		switch {
@@ -61,11 +67,43 @@ var services = []service{
 			j.err = errCorrupt
 		}
 		return j
-	}},
+	}, 0},
 	{"reports", 2, 10, false, load{1, 2}, func(n int) job {
 		return job{about: fmt.Sprintf("report of week %d", 1+n%52), takes: about(300 * time.Millisecond)}
-	}},
+	}, 0},
 }
+
+// quota counts the calls in a period. What is too much a partner answers with 429, and with how
+// long it is until the next one.
+type quota struct {
+	most   int
+	period time.Duration
+
+	mu   sync.Mutex
+	ends time.Time // of the period
+	used int
+}
+
+func newQuota(each int, speed float64) *quota {
+	period := 5 / speed // seconds
+	return &quota{most: int(float64(each) * period), period: time.Duration(period * float64(time.Second))}
+}
+
+// take returns an error if there is nothing left.
+func (q *quota) take() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	if !now.Before(q.ends) {
+		q.ends, q.used = now.Add(q.period), 0
+	}
+	if q.used++; q.used > q.most {
+		return workerpool.RetryAfter(errTooMany, q.ends.Sub(now)) // as retry.AfterResponse does
+	}
+	return nil
+}
+
+var errTooMany = errors.New("the partner answers 429 Too Many Requests")
 
 // errCorrupt makes a job panic.
 var errCorrupt = errors.New("index out of range [7] with length 7")
@@ -87,6 +125,31 @@ func work(ctx context.Context, j job) (string, error) {
 	return j.about, j.err
 }
 
+// work is what the pool of s does: within the quota, if there is one.
+func (s service) work(speed float64) workerpool.Func[job, string] {
+	if s.quota == 0 {
+		return work
+	}
+	q := newQuota(s.quota, speed)
+	return func(ctx context.Context, j job) (string, error) {
+		if err := q.take(); err != nil {
+			return "", err
+		}
+		return work(ctx, j)
+	}
+}
+
+// again is the retry policy of s. Only what a partner turns away is tried again.
+func (s service) again() workerpool.RetryPolicy {
+	backoff := retry.Backoff(10, 100*time.Millisecond, 2*time.Second)
+	return func(attempt int, err error) (time.Duration, bool) {
+		if !errors.Is(err, errTooMany) {
+			return 0, false
+		}
+		return backoff(attempt, err)
+	}
+}
+
 // startPools makes the pools and their load, and returns what ends both.
 func startPools(ctx context.Context, page *livepage.Page, speed float64) (end func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -96,7 +159,7 @@ func startPools(ctx context.Context, page *livepage.Page, speed float64) (end fu
 		running.Wait()
 	}
 	for _, s := range services {
-		pool, err := workerpool.New(work,
+		pool, err := workerpool.New(s.work(speed), workerpool.WithRetry(s.again()),
 			workerpool.WithName(s.name), workerpool.WithWorkers(s.workers), workerpool.WithBuffer(s.buffer),
 			workerpool.WithTiming(), workerpool.WithHooks(page.Hooks()))
 		if err != nil {

@@ -1,6 +1,6 @@
-// Command dashboard serves a live page of four pools under a load that changes: one has too
-// few workers for its peaks, one is well, one has jobs that fail, and of one nobody reads the
-// results.
+// Command dashboard serves a live page of five pools under a load that changes: one has too
+// few workers for its peaks, one is well, one is throttled by a partner at its peaks, one has
+// jobs that fail, and of one nobody reads the results.
 //
 //	go run -C examples ./dashboard
 //

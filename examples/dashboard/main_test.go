@@ -57,6 +57,7 @@ func TestDashboard(t *testing.T) {
 			seen[p.Name][p.State] = true
 		}
 		return seen["thumbnails"][livepage.Saturated] && seen["mail"][livepage.Working] &&
+			(seen["partner"][livepage.Paused] || seen["partner"][livepage.Probing]) &&
 			seen["imports"][livepage.Failing] && seen["reports"][livepage.Blocked]
 	}
 	assert.Eventually(t, all, 60*time.Second, 500*time.Millisecond, "%v", seen)
