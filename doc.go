@@ -82,7 +82,9 @@
 //     has named, and then lets one job try first. It takes no option. Without WithRetry the
 //     job's error is its result.
 //
-// Package retry has a policy, and makes a RetryAfter of an HTTP response with 429 or 503. Package
+// In package retry, Backoff is a policy with full jitter, and AfterResponse makes a RetryAfter
+// of an HTTP response with 429 or 503. (An open circuit breaker is RetryAfter where the work has
+// to be done in the end, and Permanent where somebody waits: see examples/policies.) Package
 // autotune finds the rate, and the number of workers, for those who were told neither.
 //
 // One pool belongs to one downstream: a 429 of one host pauses all jobs of the pool, and a

@@ -38,7 +38,13 @@ type retryAfterError struct {
 	after time.Duration
 }
 
-func (e *retryAfterError) Error() string             { return fmt.Sprintf("%v (retry after %v)", e.err, e.after) }
+func (e *retryAfterError) Error() string {
+	if e.after == 0 {
+		return e.err.Error()
+	}
+	return fmt.Sprintf("%v (retry after %v)", e.err, e.after)
+}
+
 func (e *retryAfterError) Unwrap() error             { return e.err }
 func (e *retryAfterError) RetryAfter() time.Duration { return e.after }
 

@@ -26,7 +26,9 @@ func TestRetryAfterError(t *testing.T) {
 	if assert.ErrorAs(t, err, &after) {
 		assert.Equal(t, time.Second, after.RetryAfter())
 	}
-	assert.ErrorAs(t, workerpool.RetryAfter(errOwn, -time.Second), &after)
+	err = workerpool.RetryAfter(errOwn, -time.Second)
+	assert.EqualError(t, err, errOwn.Error())
+	assert.ErrorAs(t, err, &after)
 	assert.Zero(t, after.RetryAfter())
 }
 

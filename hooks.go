@@ -39,7 +39,8 @@ type JobInfo struct {
 // before has returned. With [WithRetry], Started is called for each attempt, and Retrying after
 // each but the last. Of the jobs of bulk calls, those that run have Started and Done. A
 // refused call has Rejected; if its job was waiting for a place, Done comes first, and says
-// Refused. What a hook itself brings to the pool has hooks too.
+// Refused. A job that is given up while it waits for its next attempt has one more Done, with
+// the number of the attempt that Retrying has told of, and no times. What a hook itself brings to the pool has hooks too.
 //
 // Hooks run on the goroutine that does what they tell of, and take its time: Queued and
 // Rejected that of the submitter, Started and Done that of the worker, whose next job waits,
@@ -61,7 +62,8 @@ type Hooks struct {
 	Started func(ctx context.Context, j JobInfo) context.Context
 	// Done is called after the last call of Func, when the outcome is certain, and
 	// before anybody receives it. ctx is what Started of the same Hooks returned. Where the job
-	// never ran it is the one that it would have run under, or for a refused call its own.
+	// never ran, or was given up between two attempts, it is the one that it would have run
+	// under, or for a refused call its own.
 	Done func(ctx context.Context, j JobInfo)
 	// Retrying is called after an attempt that another one will follow, no sooner than wait
 	// later: with its number and its error. ctx is what Started of the same Hooks returned for

@@ -280,7 +280,7 @@ func (p *Pool[T, R]) settle() {
 // before he tells anybody, and not only by the one who closes.
 func (p *Pool[T, R]) complete() {
 	if p.ctx.Err() == nil {
-		p.completed.Store(true)
+		p.hasRun.Store(true)
 	}
 	if p.jobsClosed.CompareAndSwap(false, true) {
 		close(p.jobs)
@@ -311,5 +311,5 @@ func (p *Pool[T, R]) stop(cause error) {
 
 // cancelled reports whether the pool was cancelled before it had finished.
 func (p *Pool[T, R]) cancelled() bool {
-	return p.ctx != nil && p.ctx.Err() != nil && !p.completed.Load()
+	return p.ctx != nil && p.ctx.Err() != nil && !p.hasRun.Load()
 }

@@ -75,7 +75,7 @@ func (c config) validate() error {
 		c.check(c.ctx != nil, "WithContext(nil): must not be nil"),
 		c.check(!c.hasTimeout || c.jobTimeout > 0, "WithJobTimeout(%v): must be positive", c.jobTimeout),
 		c.check(!c.hasLimiter || c.limiter != nil, "WithLimiter(nil): must not be nil"),
-		c.check(!c.hasRetry || c.retry != nil, "WithRetry(nil): must not be nil (retry.Backoff is for arguments out of bounds)"),
+		c.check(!c.hasRetry || c.retry != nil, "WithRetry(nil): must not be nil (retry.Backoff returns nil for arguments out of bounds)"),
 		c.check(!c.hasBudget || c.budget >= 0 && c.budget < 1, "WithRetryBudget(%v): must be at least 0 and below 1", c.budget),
 		c.check(!c.hasBudget || c.hasRetry, "WithRetryBudget(%v): is of no use without WithRetry", c.budget),
 	)

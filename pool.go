@@ -53,7 +53,7 @@ type Pool[T, R any] struct {
 
 	ledger     ledger
 	jobsClosed atomic.Bool // jobs is closed, or about to be
-	completed  atomic.Bool // and all that was accepted has run
+	hasRun     atomic.Bool // and all that was accepted has run
 
 	// Counted off the hot path.
 	waiting  atomic.Int64 // entered in the ledger, and waiting for a place
@@ -76,17 +76,18 @@ type Pool[T, R any] struct {
 	gate    gate
 	backlog backlog[T, R]
 
-	mu      sync.Mutex                 // guards what follows; never held while anything is waited for
-	size    int                        // how many workers there should be
-	workers map[*worker[T, R]]struct{} // those in lent places too
-	stopped bool                       // by Stop or Shutdown: ctx has ended, or is about to
-	over    bool                       // a worker has left because the pool ends: no new ones
-	held    int                        // workers that wait in hold
-	room    sync.Cond                  // what hold waits for
-	past    Stats                      // what workers did that have left
-	waiters chan struct{}              // made by Wait; closed when the pool is idle
-	calls   map[*bulk[T, R]]struct{}   // bulk calls whose dispatchers run
-	watched atomic.Bool                // waiters is not nil
+	mu        sync.Mutex                 // guards what follows; never held while anything is waited for
+	size      int                        // how many workers there should be
+	workers   map[*worker[T, R]]struct{} // those in lent places too
+	stopped   bool                       // by Stop or Shutdown: ctx has ended, or is about to
+	over      bool                       // a worker has left because the pool ends: no new ones
+	held      int                        // workers that wait in hold
+	room      sync.Cond                  // what hold waits for
+	past      Stats                      // what workers did that have left
+	completed uint64                     // what Stats has said of it
+	waiters   chan struct{}              // made by Wait; closed when the pool is idle
+	calls     map[*bulk[T, R]]struct{}   // bulk calls whose dispatchers run
+	watched   atomic.Bool                // waiters is not nil
 }
 
 // New makes a pool that calls fn for each job, and starts its workers.

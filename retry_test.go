@@ -616,7 +616,7 @@ func TestRetryWhileResizing(t *testing.T) {
 func TestRetryOptions(t *testing.T) {
 	fn := func(context.Context, int) (int, error) { return 0, nil }
 	for want, opts := range map[string][]workerpool.Option{
-		"workerpool: WithRetry(nil): must not be nil (retry.Backoff is for arguments out of bounds)": {workerpool.WithRetry(nil)},
+		"workerpool: WithRetry(nil): must not be nil (retry.Backoff returns nil for arguments out of bounds)": {workerpool.WithRetry(nil)},
 		"workerpool: WithLimiter(nil): must not be nil":                                              {workerpool.WithLimiter(nil)},
 		"workerpool: WithRetryBudget(1): must be at least 0 and below 1":                             {upToAttempts(1, 0), workerpool.WithRetryBudget(1)},
 		"workerpool: WithRetryBudget(-0.5): must be at least 0 and below 1":                          {upToAttempts(1, 0), workerpool.WithRetryBudget(-0.5)},

@@ -92,8 +92,12 @@ func (p *Pool[T, R]) Stats() Stats {
 	jobs := p.runningJobs()
 	s.Workers = p.size
 	s.Attempts = s.Completed
-	s.Retries = min(s.Attempts, uint64(max(0, p.retries.Load())))
-	s.Completed = max(s.Failed, s.Attempts-s.Retries)
+	retries := min(s.Attempts, uint64(max(0, p.retries.Load())))
+	// Those are counted before the attempts that they are taken from, so that this is less
+	// than what is completed for a moment; but never less than it was.
+	p.completed = max(p.completed, s.Failed, s.Attempts-retries)
+	s.Completed = p.completed
+	s.Retries = s.Attempts - s.Completed
 	l := p.load() // with mu held, so that none starts or leaves meanwhile
 	p.mu.Unlock()
 
