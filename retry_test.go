@@ -617,10 +617,10 @@ func TestRetryOptions(t *testing.T) {
 	fn := func(context.Context, int) (int, error) { return 0, nil }
 	for want, opts := range map[string][]workerpool.Option{
 		"workerpool: WithRetry(nil): must not be nil (retry.Backoff returns nil for arguments out of bounds)": {workerpool.WithRetry(nil)},
-		"workerpool: WithLimiter(nil): must not be nil":                                              {workerpool.WithLimiter(nil)},
-		"workerpool: WithRetryBudget(1): must be at least 0 and below 1":                             {upToAttempts(1, 0), workerpool.WithRetryBudget(1)},
-		"workerpool: WithRetryBudget(-0.5): must be at least 0 and below 1":                          {upToAttempts(1, 0), workerpool.WithRetryBudget(-0.5)},
-		"workerpool: WithRetryBudget(0.5): is of no use without WithRetry":                           {workerpool.WithRetryBudget(0.5)},
+		"workerpool: WithLimiter(nil): must not be nil":                                                       {workerpool.WithLimiter(nil)},
+		"workerpool: WithRetryBudget(1): must be at least 0 and below 1":                                      {upToAttempts(1, 0), workerpool.WithRetryBudget(1)},
+		"workerpool: WithRetryBudget(-0.5): must be at least 0 and below 1":                                   {upToAttempts(1, 0), workerpool.WithRetryBudget(-0.5)},
+		"workerpool: WithRetryBudget(0.5): is of no use without WithRetry":                                    {workerpool.WithRetryBudget(0.5)},
 	} {
 		_, err := workerpool.New(fn, opts...)
 		assert.ErrorIs(t, err, workerpool.ErrInvalidOption)
