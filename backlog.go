@@ -20,6 +20,7 @@ import (
 // a goroutine to wait for a place.
 type backlog[T, R any] struct {
 	size    atomic.Int64 // with those that are about to be put here, and those that are back in the queue
+	queued  atomic.Int64 // those that are back in the queue, or about to be
 	inPlace atomic.Int64 // jobs that wait in the places of their workers
 
 	mu      sync.Mutex
@@ -129,6 +130,7 @@ func (p *Pool[T, R]) sendDue() {
 				j.bulk.putBack(j.chunk)
 				continue
 			}
+			p.backlog.queued.Add(1)
 			calls = append(calls, j.call)
 		}
 		var jobs chan<- task[T, R] // nil, on which nothing is ever sent, while nothing is due
@@ -159,18 +161,21 @@ func (p *Pool[T, R]) sendDue() {
 	}
 }
 
-// dropWaiting makes the job of c due now, if it waits: its caller has left.
-func (l *backlog[T, R]) dropWaiting(c *call[T, R]) {
+// dropWaiting makes the job of c due now, if it waits: its caller has left. It returns the
+// attempts that the job has had.
+func (l *backlog[T, R]) dropWaiting(c *call[T, R]) (t tries) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, j := range l.waiting.jobs {
 		if j.call == c {
+			t = c.tries // before anybody takes it out
 			j.due = time.Time{}
 			heap.Fix(&l.waiting, i)
 			l.poke()
-			return
+			break
 		}
 	}
+	return t
 }
 
 // release takes out the jobs of a bulk call, which has ended early.
@@ -199,6 +204,7 @@ func (l *backlog[T, R]) release(b *bulk[T, R]) (chunks []*chunk[T, R]) {
 // takeBack returns the attempts that the job of c has had, when that has come through the queue.
 func (l *backlog[T, R]) takeBack(c *call[T, R]) (t tries) {
 	t, c.tries = c.tries, t
+	l.queued.Add(-1)
 	l.size.Add(-1)
 	return t
 }

@@ -53,8 +53,9 @@ func (p *Pool[T, R]) Collect(ctx context.Context, jobs []T) ([]Result[T, R], err
 //
 //	pages, err := workerpool.Map(ctx, urls, fetch, workerpool.WithWorkers(8))
 //
-// The other errors are those of [New], which says how large a T and an R may be. WithContext
-// is not an option here, as it is ctx that the jobs run under, and WithBuffer is of no use.
+// The other errors are those of [New], which says how large a T and an R may be. WithContext is
+// not an option here, as it is ctx that the jobs run under, and WithBuffer is of no use but for
+// how many jobs may wait for their next attempt ([WithRetry]).
 func Map[T, R any](ctx context.Context, jobs []T, fn Func[T, R], opts ...Option) ([]R, error) {
 	p, err := newOwn(ctx, "Map", len(jobs), fn, opts)
 	if err != nil {

@@ -195,6 +195,9 @@ func (p *Pool[T, R]) logLost(err error) {
 	}
 	if last, ok := err.(*RetryError); ok { //nolint:errorlint // as below
 		err = last.Err
+		if caught, ok := as[*PanicError](last.Stopped); ok { // of the limiter
+			err = caught
+		}
 	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
 		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
@@ -225,7 +228,9 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 				return none, err
 			}
 			if c.leave() {
-				p.backlog.dropWaiting(c)
+				if t := p.backlog.dropWaiting(c); t.n > 0 {
+					return none, t.failure(t.err, p.contextError(ctx, op+": gave up before the next attempt"))
+				}
 				return none, p.contextError(ctx, op+": gave up while the job was running")
 			}
 			left = nil // it has just finished

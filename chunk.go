@@ -141,7 +141,7 @@ func (w *worker[T, R]) setAside(b *bulk[T, R], c *chunk[T, R]) (lent bool) {
 
 // endTry counts an attempt that another one will follow.
 func (w *worker[T, R]) endTry() (lent bool) {
-	w.pool.retries.Add(1) // first: Stats takes them from the attempts that have ended
+	w.pool.followed.Add(1) // first: Stats takes them from the attempts that have ended
 	return w.place.end(1)
 }
 
@@ -183,9 +183,11 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 		default:
 			err = c.run(ctx, fn, end, at)
 		}
+		if err != nil && w.view == nil { // else it was seen
+			p.throttledBy(err)
+		}
 		w.inFunc = false
 		if err != nil {
-			p.throttledBy(err)
 			w.failed(b, c, err, false)
 		}
 	}
@@ -196,17 +198,14 @@ func (w *worker[T, R]) runChunk(b *bulk[T, R], c *chunk[T, R]) {
 func (w *worker[T, R]) tryInChunk(b *bulk[T, R], c *chunk[T, R], fn Func[T, R]) bool {
 	p, i := w.pool, w.place.ran
 	w.tries = c.tries
-	if err := w.permit(b.ctx); err != nil {
-		if b.ended() {
-			w.tries = tries{}
-			return false
-		}
-		w.limitedInChunk(b, c, err)
-		return true
-	}
-	if w.wake != nil && p.excess.Load() > 0 || b.ended() {
+	err := w.permit(b.ctx)
+	if b.ended() || err == nil && w.wake != nil && p.excess.Load() > 0 {
 		w.tries = tries{}
 		return false
+	}
+	if err != nil {
+		w.limitedInChunk(b, c, err)
+		return true
 	}
 	ctx := newContext(b.ctx, &w.place, &p.key)
 	w.inFunc = true
@@ -228,9 +227,9 @@ func (w *worker[T, R]) tryInChunk(b *bulk[T, R], c *chunk[T, R], fn Func[T, R]) 
 // againInChunk is again for the only job of c.
 func (w *worker[T, R]) againInChunk(b *bulk[T, R], c *chunk[T, R], out outcome[R]) (here bool) {
 	w.tries.err = out.err
-	c.tries, w.tries = w.tries, tries{}
+	c.tries = w.tries
 	if w.pool.backlog.reserve(w.pool.buffer) {
-		c.aside, c.due = true, time.Now().Add(out.wait)
+		c.aside, c.due, w.tries = true, time.Now().Add(out.wait), tries{}
 		return false
 	}
 	lent := w.endTry()
@@ -239,6 +238,7 @@ func (w *worker[T, R]) againInChunk(b *bulk[T, R], c *chunk[T, R], out outcome[R
 		w.awaitPlace()
 	}
 	w.waitHere(b.ctx, out.wait)
+	w.tries = tries{}
 	return true
 }
 

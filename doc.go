@@ -72,12 +72,14 @@
 // # What is downstream
 //
 // A bound on concurrency alone does not protect an API that others use too. Three options and
-// one error do; each is for itself, and a pool without them pays nothing.
+// one error do. A pool without them pays nothing for them but a look into the error of a job
+// that has one.
 //
 //   - [WithLimiter] has each attempt wait for a limiter: a rate that you were told.
 //   - [WithRetry] calls Func again after an error, as its [RetryPolicy] says, and
 //     [WithRetryBudget] keeps an outage from being multiplied by that. A job that waits for its
-//     next attempt holds no worker. [Permanent] marks an error that no attempt will cure.
+//     next attempt holds no worker, as long as there are no more of them than places in the
+//     queue. [Permanent] marks an error that no attempt will cure.
 //   - [RetryAfter], returned by a job, pauses the whole pool until the time that the other side
 //     has named, and then lets one job try first. It takes no option. Without WithRetry the
 //     job's error is its result.
@@ -149,11 +151,11 @@
 //     input of a stream harms nothing else: the worker lives, or is replaced, and the size of
 //     the pool stays.
 //   - G8 Order. Jobs leave the queue in the order in which they entered it, and in a pool of
-//     one worker they run in it; for its next attempt a job enters it again. A job that runs in
-//     the place of its submitter (G10) overtakes, and jobs that are taken while Resize makes a
-//     pool one of one worker may change places. Bulk calls take turns with all else. Their own
-//     jobs begin in the order of their input where there is one worker; Map, Collect and Stream
-//     give results in that order always.
+//     one worker they run in it; for its next attempt a job that has left its worker enters it
+//     again. A job that runs in the place of its submitter (G10) overtakes, and jobs that are
+//     taken while Resize makes a pool one of one worker may change places. Bulk calls take
+//     turns with all else. Their own jobs begin in the order of their input where there is one
+//     worker; Map, Collect and Stream give results in that order always.
 //   - G9 Memory model. Submit happens before the call of Func for that job, and the
 //     return of Func before its Result is received.
 //   - G10 Jobs may submit jobs. A job that calls its own pool, with the context it was
@@ -209,7 +211,8 @@
 // Where the difference matters, ask first whether the caller's own context has ended:
 // ErrClosed and ErrNotRun may wrap a context's error too.
 //
-// What Func returns is passed on unchanged (but see [WithJobTimeout]). A Func that
+// What Func returns is passed on unchanged (but see [WithJobTimeout]); the last error of a job
+// that had several attempts comes in a [*RetryError]. A Func that
 // returns the error of another pool, or of its own, thus has an outcome that looks like
 // one of this pool; where that matters, Attempts in its Result tells whether it ran.
 //

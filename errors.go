@@ -21,7 +21,8 @@ var (
 	ErrFull = errors.New("workerpool: queue full")
 
 	// ErrNotRun is the outcome of a job that was accepted and never ran, because
-	// the pool was cancelled, or the caller of Do had left, before its turn came.
+	// the pool was cancelled, or the caller of Do had left, before its turn came, or because
+	// the limiter of WithLimiter failed.
 	// The error wraps what stopped it too. Do and TryDo return it as well when their
 	// context ends before the job is accepted: it always says that Func was not called.
 	ErrNotRun = errors.New("workerpool: job not run")
@@ -115,7 +116,7 @@ func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
 	p.mu.Unlock()
 	return &ShutdownError{
 		Running: l.running + p.backlog.waitingRetries(),
-		NotRun:  int(p.refused.Load()+max(0, p.heldBack.Load()-p.backlog.inPlace.Load())) + l.waiting + held,
+		NotRun:  int(p.refused.Load()+max(0, p.heldNew.Load())) + max(0, l.waiting-int(p.backlog.queued.Load())) + held,
 		Unread:  l.unread,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}
@@ -156,7 +157,7 @@ func (e *fullError) Error() string { return prefix(e.name) + e.op + ": queue ful
 func (e *fullError) Unwrap() error { return ErrFull }
 
 // load is what a submitter that found no place wants to know of the pool.
-type load struct{ waiting, running, unread, bulks int }
+type load struct{ waiting, running, unread, bulks, held, retrying int }
 
 func (l load) String() string {
 	s := fmt.Sprintf("(%d waiting, %d running, %d results unread", l.waiting, l.running, l.unread)
@@ -165,6 +166,12 @@ func (l load) String() string {
 		s += ", 1 bulk call"
 	case l.bulks > 1:
 		s += fmt.Sprintf(", %d bulk calls", l.bulks)
+	}
+	if l.held > 0 {
+		s += fmt.Sprintf(", %d held back", l.held)
+	}
+	if l.retrying > 0 {
+		s += fmt.Sprintf(", %d to be tried again", l.retrying)
 	}
 	return s + ")"
 }

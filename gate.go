@@ -24,6 +24,8 @@ import (
 // wait of the policy if that is longer, has passed. Else the error is its outcome. d is taken
 // as it is: cap what a server says, as package retry does.
 //
+// What counts is the RetryAfter that errors.As finds in the error, the first of several. A job
+// that passes on one which it was given, by a call to this pool or another, reports it again.
 // [errors.Is] and [errors.As] see through to err. The error has a method
 // RetryAfter() time.Duration, for limiters that want to know (see [Limiter]).
 func RetryAfter(err error, d time.Duration) error {
@@ -71,7 +73,7 @@ type gate struct {
 	until   time.Time
 	first   time.Time     // when the first probe went, or zero
 	probes  int           // how many went
-	epoch   uint64        // counts until what it was shut, so that the success of an older probe is none
+	epoch   uint64        // counts how often probes began anew, so that the success of an older one is none
 	changed chan struct{} // closed when it opens, or is shut until later
 }
 
@@ -99,6 +101,7 @@ func (g *gate) probed(epoch uint64, ok bool) bool {
 	}
 	if !ok {
 		g.first, g.probes = time.Now(), 1 // slowly again
+		g.epoch++
 		return false
 	}
 	g.open()
@@ -210,10 +213,24 @@ func (p *Pool[T, R]) gateMoved() {
 	}
 }
 
-// throttledBy is told of the error of each attempt. It shuts the gate if the error says so.
+// as finds one of the pool's own errors in that of a Func, as errors.As does. That calls
+// methods of an error which may be anything, such as a nil pointer: one that panics is none of
+// ours, and is passed on as it is.
+func as[E error](err error) (found E, ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	ok = errors.As(err, &found)
+	return found, ok
+}
+
+// throttledBy is told of the error of each attempt, inside the fence. It shuts the gate if the
+// error says so.
 func (p *Pool[T, R]) throttledBy(err error) (throttled bool) {
-	var after *retryAfterError
-	if !errors.As(err, &after) {
+	after, ok := as[*retryAfterError](err)
+	if !ok {
 		return false
 	}
 	p.gate.throttled.Add(1)

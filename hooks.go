@@ -21,7 +21,8 @@ type JobInfo struct {
 	// and Finished are when Func was called and when it returned. All are zero without
 	// [WithTiming], or as long as they are to come; so is Queued of a bulk call's job.
 	Queued, Started, Finished time.Time
-	// Err is, for Done, the outcome: the Err of its Result, or of the call that was refused.
+	// Err is, for Done, the outcome: the Err of its Result, or of the call that was refused;
+	// and for Retrying that of the attempt.
 	Err error
 	// Refused says, for Done, that the job was not accepted after all: it is its caller's
 	// again.
@@ -34,25 +35,27 @@ type JobInfo struct {
 // Hooks are functions that a pool calls as things happen to its jobs, for logs, metrics
 // and traces: see [WithHooks]. Any of them may be nil.
 //
-// For each job of Submit and Do that is brought to a pool which is open: Queued, then
-// Started if it runs, then Done, once, whatever becomes of it. Each is called after the one
-// before has returned. With [WithRetry], Started is called for each attempt, and Retrying after
-// each but the last. Of the jobs of bulk calls, those that run have Started and Done. A
+// For each job of Submit and Do that is brought to a pool which is open: Queued, then Started
+// if it runs, then Done, once, whatever becomes of it. Each is called after the one before has
+// returned. With [WithRetry], Started is called for each attempt, and Retrying after each that
+// another one is to follow. Of the jobs of bulk calls, those that run have Started and Done. A
 // refused call has Rejected; if its job was waiting for a place, Done comes first, and says
 // Refused. A job that is given up while it waits for its next attempt has one more Done, with
-// the number of the attempt that Retrying has told of, and no times. What a hook itself brings to the pool has hooks too.
+// the number of the attempt that Retrying has told of, and no times. What a hook itself brings
+// to the pool has hooks too.
 //
 // Hooks run on the goroutine that does what they tell of, and take its time: Queued and
-// Rejected that of the submitter, Started and Done that of the worker, whose next job waits,
-// and Resized that of the caller of Resize. (Throttled, and Done of a job that panicked, called
-// Goexit or never ran has a goroutine of its own, which the other waits for. When a pool is
-// cancelled, those of the jobs in its queue come one after the other.) No lock is held
+// Rejected that of the submitter, Started, Retrying and Done that of the worker, whose next job
+// waits, and Resized that of the caller of Resize. (Throttled, and Done of a job that panicked,
+// called Goexit or never ran has a goroutine of its own, which the other waits for. When a pool
+// is cancelled, those of the jobs in its queue come one after the other.) No lock is held
 // meanwhile, and they may call the pool as a Func may, with the context that they are given.
-// But Queued and Rejected of TrySubmit, which has no context, must not wait for the pool when
-// the call comes from a job. A hook that panics has the panic logged by [slog.Error], and all
-// goes on as if it had returned. One that calls [runtime.Goexit] ends the goroutine: of a
-// submitter his own; in Started it is as if Func had called it, and in Done the job has its
-// outcome already. What it ends is that goroutine, and not the hooks of others.
+// But those that have no context must not wait for the pool: Throttled, and where the call
+// comes from a job Queued and Rejected of TrySubmit. A hook that panics has the panic logged by
+// [slog.Error], and all goes on as if it had returned. One that calls [runtime.Goexit] ends the
+// goroutine: of a submitter his own; in Started it is as if Func had called it, and in Done the
+// job has its outcome already; in Retrying that is the end of the job, with ErrGoexit. What it
+// ends is that goroutine, and not the hooks of others.
 type Hooks struct {
 	// Queued is called when a job is brought, before it has a place in the queue. ctx is
 	// the submitter's.
@@ -76,7 +79,8 @@ type Hooks struct {
 	// the order is not certain.
 	Resized func(from, to int)
 	// Throttled is called when a job has returned [RetryAfter], and the pool starts none
-	// before until; when that is put off, it is called again.
+	// before until; when that is put off, it is called again. Of calls at once the order is
+	// not certain.
 	Throttled func(until time.Time)
 }
 

@@ -41,7 +41,7 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 
 // Shutdown ends the pool in good order: it closes the intake as [Pool.Close] does,
 // and waits until every accepted job is finished. nil means that every one of them
-// ran, save what a caller of Do has taken back, the rest of a Map that has failed and of a
+// ran, save those that a limiter has refused, what a caller of Do has taken back, the rest of a Map that has failed and of a
 // stream that was left, and that its result is on Results
 // (possibly unread) or was returned to its caller.
 //

@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -34,11 +35,11 @@ func (p *Pool[T, R]) guards() bool {
 func (w *worker[T, R]) permit(ctx context.Context) (err error) {
 	p := w.pool
 	w.pass = passage{ok: true}
-	if !p.guards() && w.tries.n == 0 {
-		return nil
+	if p.limiter == nil && !p.gate.shut.Load() {
+		return ctx.Err()
 	}
-	p.holdBack(1)
-	defer p.holdBack(-1)
+	w.holdBack(1)
+	defer w.holdBack(-1)
 	for err = ctx.Err(); err == nil; err = ctx.Err() {
 		if w.pass, err = p.awaitGate(ctx); err != nil {
 			break
@@ -51,9 +52,6 @@ func (w *worker[T, R]) permit(ctx context.Context) (err error) {
 		if p.gate.stillHolds(w.pass) {
 			break
 		}
-	}
-	if err == nil && w.tries.n == 0 {
-		p.budget.add()
 	}
 	return err
 }
@@ -68,9 +66,19 @@ func (w *worker[T, R]) askLimiter(ctx context.Context) error {
 
 // holdBack counts a worker, with n = 1, whose job has to wait before it starts, or starts
 // again; and, with n = -1, that it has not any more.
-func (p *Pool[T, R]) holdBack(n int64) {
+func (w *worker[T, R]) holdBack(n int64) {
+	p := w.pool
 	p.heldBack.Add(n)
 	p.ledger.idle.Add(n)
+	if w.wake != nil {
+		p.heldOwn.Add(n)
+	}
+	switch {
+	case w.tries.n > 0:
+		p.backlog.inPlace.Add(n)
+	case w.chunk == nil:
+		p.heldNew.Add(n)
+	}
 }
 
 // tellLimiter tells the limiter of an attempt that did not return.
@@ -82,7 +90,11 @@ func (w *worker[T, R]) tellLimiter(err error) {
 	done := make(chan struct{})
 	go func() { // it may not return either
 		defer close(done)
-		defer func() { _ = recover() }()
+		defer func() {
+			if v := recover(); v != nil {
+				go logPanic(w.pool.name, "the Observe of a limiter", newPanicError(v))
+			}
+		}()
 		observe(err)
 	}()
 	<-done
@@ -99,21 +111,22 @@ func (w *worker[T, R]) concludeLimiter(err error) {
 
 // notRunByLimiter is the outcome of a job that the limiter did not let have its first attempt.
 func (p *Pool[T, R]) notRunByLimiter(err error) error {
-	return newError(p.name, []error{ErrNotRun, err}, "job not run: limiter: %v", err)
+	return newError(p.name, []error{ErrNotRun, err}, "job not run: limiter: %s", ofLimiter(err))
 }
 
 // stoppedByLimiter is why a job does not have another.
 func (p *Pool[T, R]) stoppedByLimiter(err error) error {
-	return newError(p.name, []error{err}, "limiter: %v", err)
+	return newError(p.name, []error{err}, "limiter: %s", ofLimiter(err))
 }
+
+// ofLimiter is what err says of a limiter, where that of a job that has panicked speaks of
+// the job.
+func ofLimiter(err error) string { return strings.TrimPrefix(err.Error(), "workerpool: job ") }
 
 // waitHere waits in its place until a job has its next attempt, or ctx ends.
 func (w *worker[T, R]) waitHere(ctx context.Context, wait time.Duration) {
-	p := w.pool
-	p.holdBack(1)
-	p.backlog.inPlace.Add(1)
-	defer p.holdBack(-1)
-	defer p.backlog.inPlace.Add(-1)
+	w.holdBack(1)
+	defer w.holdBack(-1)
 	if wait <= 0 {
 		return
 	}

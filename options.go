@@ -169,7 +169,8 @@ func WithHooks(h Hooks) Option {
 //
 // and so will one that several pools share, or that is kept elsewhere. The worker waits with
 // the job, so no more jobs wait here than there are workers; the others wait in the queue.
-// The time does not count for [WithJobTimeout].
+// The time does not count for [WithJobTimeout]. Bulk calls take their jobs one by one then, which
+// costs some 1 µs for each.
 //
 // A job whose context ends while it waits for its first attempt has not run ([ErrNotRun]). If l
 // returns an error, or panics, that is the outcome of that one job, and wraps ErrNotRun too,
@@ -192,11 +193,13 @@ func WithLimiter(l Limiter) Option {
 //
 // A job that waits for its next attempt holds no worker: others run meanwhile, and when it is
 // due it joins the end of the queue. As many may wait as the queue has places ([WithBuffer]),
-// with those that are back in it. Beyond that a job waits in the place of its worker, and so
-// does a job that runs in a lent place (guarantee G10), save those of bulk calls. They are
-// accepted jobs as any other: Close lets them have their attempts, and after a cancellation
-// each has its Result, with the last error. Jobs of bulk calls are tried again too; a Map fails
-// with the first job that does for good.
+// with those that are back in it. Beyond that, and so always with WithBuffer(0), a job waits in
+// the place of its worker; and so does a job of Do or Submit in a lent place (guarantee G10).
+// They are accepted jobs as any other: Close lets them have their attempts, and after a
+// cancellation each has its Result, with the last error. Jobs of bulk calls are tried again
+// too; a Map fails with the first job that does for good.
+//
+// Bulk calls take their jobs one by one then, which costs some 1 µs for each.
 //
 // Whoever calls Func again has to know that it may be: a request that has timed out may have
 // had its effect. policy must not be nil.
@@ -209,9 +212,10 @@ func WithRetry(policy RetryPolicy) Option {
 // and not ten times what the policy allows. A job whose retry is not within the budget ends
 // with a [*RetryError] that says so.
 //
-// The budget fills with first attempts, from nothing: nine of them for each retry, with 0.1. So a
-// pool has none for its first failures, and saves up no more than 100. share is from 0, which
-// is no retries, to below 1, and is of use with [WithRetry] only.
+// The budget fills with first attempts, from nothing: nine of them for each retry, with 0.1. So
+// a pool has none for its first failures, and saves up no more than 100. share is from 0, which
+// is no retries, to below 1 (a Map with a pool of its own begins with nothing too), and is of
+// use with [WithRetry] only.
 func WithRetryBudget(share float64) Option {
 	return optionFunc(func(c *config) { c.budget, c.hasBudget = share, true })
 }

@@ -64,8 +64,11 @@ type Pool[T, R any] struct {
 	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too
 	taken    atomic.Uint64 // jobs that bulk calls have taken from their inputs
 	tickets  atomic.Int64  // bulk calls that wait for a place, and the backlog if it does
-	retries  atomic.Int64  // attempts that another one follows, or will
+	followed atomic.Int64  // attempts that another one follows, or will
+	retries  atomic.Uint64 // attempts that follow another one
 	heldBack atomic.Int64  // workers with a job that has to wait before it starts, or starts again
+	heldOwn  atomic.Int64  // those of them that are workers of the pool, and not in lent places
+	heldNew  atomic.Int64  // those of them with a job of the queue, before its first attempt
 	timedOut atomic.Uint64 // attempts that WithJobTimeout ended
 
 	// How many workers there are. All of it is written only with mu held.

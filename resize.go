@@ -148,7 +148,7 @@ func (p *Pool[T, R]) hold(w *worker[T, R]) bool {
 	defer p.mu.Unlock()
 	p.ledger.idle.Add(1)
 	p.held++
-	for p.live.Load()-int64(p.held)-p.heldBack.Load() >= int64(p.size) && p.ctx.Err() == nil {
+	for p.live.Load()-int64(p.held)-p.heldOwn.Load() >= int64(p.size) && p.ctx.Err() == nil {
 		p.room.Wait()
 	}
 	p.held--

@@ -2,7 +2,6 @@ package workerpool
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -100,8 +99,10 @@ func (w *worker[T, R]) judge(ctx context.Context, out *outcome[R]) {
 
 // nextTry asks whether there is to be another attempt after the n-th, which ended with err.
 func (p *Pool[T, R]) nextTry(ctx context.Context, n int, err error) (wait time.Duration, again bool, stopped error) {
-	var permanent *permanentError
-	if p.retry == nil || ctx.Err() != nil || errors.As(err, &permanent) {
+	if p.retry == nil || ctx.Err() != nil {
+		return 0, false, nil
+	}
+	if _, permanent := as[*permanentError](err); permanent {
 		return 0, false, nil
 	}
 	if wait, again = p.retry(n, err); !again {
@@ -110,8 +111,7 @@ func (p *Pool[T, R]) nextTry(ctx context.Context, n int, err error) (wait time.D
 	if !p.budget.take() {
 		return 0, false, newError(p.name, nil, "retry budget spent")
 	}
-	var after *retryAfterError
-	if errors.As(err, &after) {
+	if after, ok := as[*retryAfterError](err); ok {
 		wait = max(wait, after.after)
 	}
 	return wait, true, nil
@@ -162,7 +162,7 @@ func (b *budget) take() bool {
 // abandon ends a job that has had attempts, and was to have another that it will not get.
 func (p *Pool[T, R]) abandon(ctx context.Context, job T, t tries, r *record, stopped error) Result[T, R] {
 	err := t.failure(t.err, stopped)
-	p.retries.Add(-1) // the last attempt was the last
+	p.followed.Add(-1) // the last attempt was the last
 	p.mu.Lock()
 	p.past.Failed++
 	p.mu.Unlock()

@@ -74,8 +74,7 @@ var ways = map[string]func(t *testing.T, p *workerpool.Pool[int, int], jobs []in
 				rs[i].Job = n
 				rs[i].Value, rs[i].Err = p.Do(t.Context(), n)
 				rs[i].Attempts = 1
-				var failed *workerpool.RetryError
-				if errors.As(rs[i].Err, &failed) {
+				if failed, ok := rs[i].Err.(*workerpool.RetryError); ok { //nolint:errorlint // what is in it may be anything
 					rs[i].Attempts = failed.Attempts
 				}
 			})
@@ -189,7 +188,8 @@ func TestRetryIsBounded(t *testing.T) {
 		assert.Equal(t, workers, s.Held)
 		assert.Equal(t, 0, s.Busy)
 		assert.Equal(t, buffer, s.Queued)
-		assert.EqualValues(t, workers+buffer, s.Retries)
+		assert.EqualValues(t, workers+buffer, s.Attempts)
+		assert.Zero(t, s.Retries)
 		assert.Zero(t, s.Completed)
 		assert.Len(t, readAll(p), 20)
 		<-submitted
@@ -232,8 +232,10 @@ func TestRetryKnowsCancellation(t *testing.T) {
 					}()
 					synctest.Wait()
 					retried := p.Stats().Retrying
+					begun := time.Now()
 					cancel(errCause)
 					rs := readAll(p)
+					assert.Zero(t, time.Since(begun), "it waits for nothing")
 					assert.Len(t, rs, accepted)
 					err := <-done
 					var failed *workerpool.RetryError
@@ -370,6 +372,47 @@ func TestG10_WithRetries(t *testing.T) {
 			p.Close()
 		}()
 		for _, r := range readAll(p) {
+			assert.NoError(t, r.Err)
+		}
+	})
+}
+
+// A job that is due and finds the queue full does not hold up those of bulk calls, for which
+// the only worker may wait.
+func TestG10_WithAFullQueue(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var p *workerpool.Pool[int, int]
+		calls := map[int]int{}
+		p = newPoolOf(t, func(ctx context.Context, n int) (int, error) {
+			calls[n]++ // one runs at a time
+			switch {
+			case n == 1 && calls[n] == 1:
+				return 0, errOwn // due when the queue is full
+			case n == 2:
+				_, err := p.Map(ctx, []int{3})
+				return n, err
+			case n == 3 && calls[n] == 1:
+				time.Sleep(time.Second)
+				return 0, errOwn // due after that
+			}
+			return n, nil
+		}, sized(1, 3, upToAttempts(2, time.Second))...)
+		defer p.Stop()
+		for _, n := range []int{1, 2} {
+			require.NoError(t, p.TrySubmit(n))
+		}
+		synctest.Wait()
+		for _, n := range []int{4, 5} { // beside the worker that the Map asks for
+			require.NoError(t, p.TrySubmit(n))
+		}
+		require.ErrorIs(t, p.TrySubmit(6), workerpool.ErrFull)
+		go func() {
+			assert.NoError(t, p.Wait(t.Context()))
+			p.Close()
+		}()
+		rs := readAll(p)
+		assert.Len(t, rs, 5-1)
+		for _, r := range rs {
 			assert.NoError(t, r.Err)
 		}
 	})

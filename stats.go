@@ -48,10 +48,10 @@ type Stats struct {
 	Failed    uint64 `json:"failed"`    // those of Completed whose outcome is an error
 	Panicked  uint64 `json:"panicked"`  // those of Failed that panicked
 	NotRun    uint64 `json:"notRun"`    // accepted jobs that never ran
-	Attempts  uint64 `json:"attempts"`  // calls of Func that have ended: Completed + Retries
-	Retries   uint64 `json:"retries"`   // those of Attempts that another followed, or is to follow
+	Attempts  uint64 `json:"attempts"`  // calls of Func that have ended: in an idle pool Completed + Retries
+	Retries   uint64 `json:"retries"`   // calls of Func that were not the first of their job, as they begin
 	Throttled uint64 `json:"throttled"` // those of Attempts that brought a RetryAfter
-	TimedOut  uint64 `json:"timedOut"`  // those of Attempts that WithJobTimeout has ended
+	TimedOut  uint64 `json:"timedOut"`  // those of Attempts whose time, of WithJobTimeout, was up when they returned
 	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
 
 	// PausedUntil is until when no job starts because of RetryAfter, and zero if the pool does
@@ -92,12 +92,12 @@ func (p *Pool[T, R]) Stats() Stats {
 	jobs := p.runningJobs()
 	s.Workers = p.size
 	s.Attempts = s.Completed
-	retries := min(s.Attempts, uint64(max(0, p.retries.Load())))
+	followed := min(s.Attempts, uint64(max(0, p.followed.Load())))
 	// Those are counted before the attempts that they are taken from, so that this is less
 	// than what is completed for a moment; but never less than it was.
-	p.completed = max(p.completed, s.Failed, s.Attempts-retries)
+	p.completed = max(p.completed, s.Failed, s.Attempts-followed)
 	s.Completed = p.completed
-	s.Retries = s.Attempts - s.Completed
+	s.Retries = p.retries.Load()
 	l := p.load() // with mu held, so that none starts or leaves meanwhile
 	p.mu.Unlock()
 
@@ -127,9 +127,9 @@ func (p *Pool[T, R]) Stats() Stats {
 // Name returns what was given to [WithName], or "".
 func (p *Pool[T, R]) Name() string { return p.name }
 
-// Running returns the jobs that run, those that began first first: those inside Func, and
-// those that wait there for another in their place (guarantee G10). One whose Finished is set
-// is in a hook Done. It takes [WithTiming]; without that it returns nil. It does not block,
+// Running returns the jobs that run, those that began first first: those inside Func, and those
+// that wait there for another in their place (guarantee G10). One whose Finished is set is in a
+// hook Done or Retrying. It takes [WithTiming]; without that it returns nil. It does not block,
 // and works after Close.
 func (p *Pool[T, R]) Running() []JobInfo {
 	p.mu.Lock()
@@ -184,5 +184,8 @@ func (p *Pool[T, R]) load() load {
 		running: int(max(0, p.live.Load()-p.ledger.idle.Load())),
 		unread:  len(p.results) + int(max(0, p.kept.Load())),
 		bulks:   int(p.bulks.Load()),
+
+		held:     int(max(0, p.heldBack.Load())),
+		retrying: p.backlog.waitingRetries(),
 	}
 }

@@ -94,6 +94,9 @@ func (w *worker[T, R]) ends(out outcome[R]) {
 func (w *worker[T, R]) seeRun(ctx context.Context, job T, fn Func[T, R]) (out outcome[R]) {
 	w.tries = tries{n: 1}
 	out.value, out.err = fn(w.starts(ctx, job, nil), job)
+	if out.err != nil {
+		w.pool.throttledBy(out.err)
+	}
 	w.ends(out)
 	w.tries = tries{}
 	return out
@@ -108,6 +111,15 @@ func (w *worker[T, R]) endsAbnormally(out outcome[R]) outcome[R] {
 	case v == nil:
 	case v.ended != nil && !v.ended.again:
 		out, v.ended = *v.ended, nil
+		v.clear()
+	case v.ended != nil: // the hook was Retrying
+		v.mu.Lock()
+		v.info.Err = out.err
+		v.mu.Unlock()
+		info, _ := v.read()
+		o := w.pool.observer
+		o.contained(func() { o.done(v.under, info) })
+		v.ended = nil
 		v.clear()
 	default:
 		w.pool.observer.contained(func() { w.ends(out) })

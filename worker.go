@@ -129,11 +129,13 @@ func (w *worker[T, R]) loop() {
 			w.nextContext++
 			w.task, w.inFunc = t, true
 			value, err := p.fn(ctx, t.job)
+			if err != nil {
+				p.throttledBy(err)
+			}
 			w.inFunc = false
 			lent := w.place.end(1)
 			if err != nil {
 				w.place.failed.Add(1)
-				p.throttledBy(err)
 			}
 			r := Result[T, R]{Job: t.job, Value: value, Err: err, Attempts: 1}
 			if p.alert.Load() {
@@ -238,15 +240,7 @@ func (w *worker[T, R]) run(t task[T, R]) {
 func (w *worker[T, R]) try(t *task[T, R]) (again bool) {
 	p := w.pool
 	w.task = *t // for a limiter that does not return
-	if err := w.permit(t.context(p.ctx)); err != nil {
-		w.giveUp(*t, err)
-		return false
-	}
-	if w.wake != nil && p.excess.Load() > 0 && !p.hold(w) { // the pool has shrunk meanwhile
-		w.giveUp(*t, p.ctx.Err())
-		return false
-	}
-	if err := t.context(p.ctx).Err(); err != nil && w.tries.n > 0 {
+	if err := w.mayStart(t.context(p.ctx)); err != nil {
 		w.giveUp(*t, err)
 		return false
 	}
@@ -272,10 +266,40 @@ func (w *worker[T, R]) try(t *task[T, R]) (again bool) {
 	return false
 }
 
+// mayStart waits until an attempt may start whose context is ctx. If it may not, the error is of
+// ctx, of the pool's context or of the limiter.
+func (w *worker[T, R]) mayStart(ctx context.Context) error {
+	p := w.pool
+	for {
+		if err := w.permit(ctx); err != nil {
+			return err
+		}
+		if w.wake != nil && p.excess.Load() > 0 { // the pool has shrunk meanwhile
+			t := w.task
+			p.hold(w)
+			w.task = t
+		}
+		if err := p.ctx.Err(); err != nil { // a limiter need not have looked at that
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if p.gate.stillHolds(w.pass) {
+			return nil
+		}
+	}
+}
+
 // call calls Func once, through fn, and decides what becomes of its job, whose context is
 // parent: ctx is that of the attempt.
 func (w *worker[T, R]) call(ctx, parent context.Context, job T, r *record, fn Func[T, R]) (out outcome[R]) {
 	w.tries.n++
+	if w.tries.n == 1 {
+		w.pool.budget.add()
+	} else {
+		w.pool.retries.Add(1)
+	}
 	w.told = false
 	if w.view != nil {
 		ctx = w.starts(ctx, job, r)
@@ -317,21 +341,24 @@ func (w *worker[T, R]) again(t *task[T, R], out outcome[R]) (here bool) {
 func (w *worker[T, R]) giveUp(t task[T, R], err error) {
 	p, c := w.pool, t.call
 	ended := t.context(p.ctx)
+	if p.ctx.Err() != nil {
+		ended = p.ctx
+	}
 	switch {
+	case w.tries.n > 0 && ended.Err() != nil:
+		w.abandon(t, p.contextError(ended, "not tried again"))
 	case w.tries.n > 0:
-		if ended.Err() != nil {
-			err = p.contextError(ended, "not tried again")
-		} else {
-			err = p.stoppedByLimiter(err)
-		}
-		w.abandon(t, err)
+		w.abandon(t, p.stoppedByLimiter(err))
 	case p.ctx.Err() != nil:
 		w.refuse(t)
 	case c != nil && !c.forResults && ended.Err() != nil:
 		w.begin(&t) // which sees that
 	default:
-		if r, forResults := p.neverRuns(t, p.notRunByLimiter(err)); forResults {
+		r, forResults := p.neverRuns(t, p.notRunByLimiter(err))
+		if forResults {
 			w.deliver(t, r)
+		} else if t.forResults() {
+			p.logLost(err)
 		}
 		w.finished++
 	}

@@ -214,6 +214,10 @@ func (w *world) do(p *pending) {
 	defer w.mu.Unlock()
 	ended, notRun := p.ctx.Err(), errors.Is(err, workerpool.ErrNotRun)
 	switch {
+	case isGivenUp(err) && strings.Contains(err.Error(), "gave up before the next attempt"):
+		w.mustBeOpen(p)
+		w.must(ended != nil && hasCause(err), "%v", err)
+		p.job.accepted, p.job.acceptedAt, p.job.left = true, w.tick(), true
 	case isOutcome(err), notRun && strings.Contains(err.Error(), "job not run"):
 		w.mustBeOpen(p)
 		p.job.accepted = true
