@@ -1,0 +1,157 @@
+package autotune
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// Limiter is a [workerpool.Limiter] that learns a quota from attempts that are turned away:
+// see [NewLimiter]. Its methods may be called from any goroutine, and several pools that
+// share a quota may share it.
+type Limiter struct {
+	turn chan struct{} // who has it waits for the next start; the others wait for it, in order
+
+	mu    sync.Mutex
+	pace  pace
+	pause *pause // until an attempt has succeeded after it
+}
+
+var _ workerpool.Limiter = (*Limiter)(nil)
+
+// NewLimiter returns a limiter for [workerpool.WithLimiter] that is told nothing: it lets
+// everything start at once until an attempt is turned away, with an error that has a method
+// RetryAfter() time.Duration, as those of [workerpool.RetryAfter] have. From then on attempts
+// start evenly, as many a second as it takes the quota to be. For some seconds it searches
+// that, at the cost of a few more that are turned away; then it stays a little below, and
+// tries a little more once in a minute or so.
+//
+// It is for a quota that is a rate. It has no goroutine and no timer of its own, and needs no
+// closing.
+func NewLimiter() *Limiter { return &Limiter{turn: make(chan struct{}, 1)} }
+
+// Wait blocks until an attempt may start, or ctx ends: then it returns its cause. Who came
+// first goes first, but for those who were waiting when an attempt was turned away.
+func (l *Limiter) Wait(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if l.unlimited() {
+		return nil
+	}
+	for {
+		epoch := l.epoch()
+		select {
+		case l.turn <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		aside, err := l.await(ctx, epoch)
+		<-l.turn
+		if aside == nil || err != nil {
+			return err
+		}
+		if err := until(ctx, aside.over, aside.at); err != nil {
+			return err
+		}
+	}
+}
+
+// pause is one that those who have waited since before it stand aside for.
+//
+// The pool that they come from has its gate shut since: it will not let what they wait for
+// start, whatever the limiter says. Whereas those that the gate lets pass first when the time
+// has come, to see whether the others may follow, come here last; behind all the others they
+// would be late by what those have to wait for in vain.
+type pause struct {
+	over chan struct{} // closed when an attempt has succeeded after it
+	at   time.Time     // when it is over in any case
+}
+
+// await waits for the next start, in turn. If an attempt was turned away since epoch it
+// returns what to stand aside for.
+func (l *Limiter) await(ctx context.Context, epoch int) (aside *pause, err error) {
+	for {
+		wait, aside := l.next(epoch)
+		if wait <= 0 || aside != nil {
+			return aside, nil
+		}
+		if err := until(ctx, nil, time.Now().Add(wait)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// until waits for a time, or until over is closed, or ctx ends: then it returns its cause.
+func until(ctx context.Context, over <-chan struct{}, at time.Time) error {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-over:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// unlimited counts a start, if it may be now, as all may until the first was turned away.
+func (l *Limiter) unlimited() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pace.limits() {
+		return false
+	}
+	l.pace.start(time.Now())
+	return true
+}
+
+// epoch says how often an attempt was turned away.
+func (l *Limiter) epoch() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace.epoch
+}
+
+// next counts a start, if it may be now. Else it returns how long to wait before asking
+// again, or what to stand aside for.
+func (l *Limiter) next(epoch int) (wait time.Duration, aside *pause) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if p := l.pause; p != nil && epoch != l.pace.epoch && now.Before(p.at) {
+		was := *p // which Observe may put off
+		return 0, &was
+	}
+	return l.pace.start(now), nil
+}
+
+// Observe tells the limiter how an attempt ended that it let start. The pool calls it. It
+// does not block.
+func (l *Limiter) Observe(err error) {
+	var turnedAway interface{ RetryAfter() time.Duration }
+	away := err != nil && errors.As(err, &turnedAway)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch now := time.Now(); {
+	case away:
+		l.pace.turnedAway(now, turnedAway.RetryAfter())
+		if l.pause == nil {
+			l.pause = &pause{over: make(chan struct{})}
+		}
+		l.pause.at = l.pace.until.Add(probeMost)
+	case l.pause != nil && !l.pace.paused:
+		close(l.pause.over)
+		l.pause = nil
+	}
+}
+
+// Rate returns how many attempts a second it lets start now, and 0 as long as it lets all.
+func (l *Limiter) Rate() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pace.rate
+}

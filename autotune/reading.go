@@ -1,0 +1,65 @@
+package autotune
+
+import (
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// reading is what matters of the Stats of a pool at one time. Counters only grow.
+type reading struct {
+	at        time.Time
+	size      int
+	busy      int           // workers inside Func
+	full      bool          // all workers are, and more jobs wait for one
+	paused    bool          // nothing starts, or only probes do
+	attempts  uint64        // that have ended
+	throttled uint64        // of attempts: those turned away
+	timedOut  uint64        // of attempts
+	spent     time.Duration // by all attempts that have ended
+	run       workerpool.Histogram
+}
+
+func readingOf(now time.Time, s *workerpool.Stats) reading {
+	return reading{
+		at:   now,
+		size: s.Workers,
+		busy: s.Busy,
+		// A worker that waits for somebody to read its result counts as busy too.
+		full:      s.Busy >= s.Workers && s.Queued+s.Waiting > 0 && (s.Unread < s.Capacity || s.Unread == 0),
+		paused:    !s.PausedUntil.IsZero(),
+		attempts:  s.Attempts,
+		throttled: s.Throttled,
+		timedOut:  s.TimedOut,
+		spent:     s.Timing.Run.Sum() + s.Timing.Failed.Sum(),
+		run:       s.Timing.Run,
+	}
+}
+
+// window is what was seen since a reading.
+type window struct {
+	from    reading
+	polls   int
+	full    int // polls that found the pool full
+	busy    int // over all polls
+	largest int // of busy
+}
+
+func windowFrom(r reading) window { return window{from: r} }
+
+func (w *window) see(r reading) {
+	w.polls++
+	w.busy += r.busy
+	w.largest = max(w.largest, r.busy)
+	if r.full {
+		w.full++
+	}
+}
+
+// saturated reports whether there was more to do than the workers could: else what the
+// size has to do with how long jobs take does not show. That more than half of the time was
+// spent inside Func is asked too, for workers may wait for who reads their results.
+func (w *window) saturated(r reading) bool {
+	inFunc := (r.spent - w.from.spent).Seconds() / max(1e-9, r.at.Sub(w.from.at).Seconds())
+	return 2*w.full >= w.polls && w.polls > 0 && 2*inFunc >= float64(r.size)
+}

@@ -1,0 +1,175 @@
+package autotune_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/autotune"
+)
+
+// newPool returns a pool whose jobs take as long as they say.
+func newPool(t *testing.T, workers int, opts ...workerpool.Option) *workerpool.Pool[time.Duration, int] {
+	t.Helper()
+	p, err := workerpool.New(func(_ context.Context, d time.Duration) (int, error) {
+		time.Sleep(d)
+		return 0, nil
+	}, append([]workerpool.Option{workerpool.WithWorkers(workers), workerpool.WithTiming()}, opts...)...)
+	require.NoError(t, err)
+	return p
+}
+
+func start(t *testing.T, p autotune.Pool, cfg autotune.Config) *autotune.Tuner {
+	t.Helper()
+	tuner, err := autotune.Start(t.Context(), p, cfg)
+	require.NoError(t, err)
+	return tuner
+}
+
+func TestStartSaysWhatIsWrong(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 1)
+		defer p.Stop()
+		for want, cfg := range map[string]autotune.Config{
+			"autotune: Config.Min: 0: must be at least 1":                                                      {Max: 1},
+			"autotune: Config.Max: 2: must be at least Min, 3":                                                 {Min: 3, Max: 2},
+			"autotune: Config.Max: 1048577: must be at most 1048576":                                           {Min: 1, Max: 1<<20 + 1},
+			"autotune: Config.Interval: 1s: must be from 10ms to 250ms":                                        {Min: 1, Max: 1, Interval: time.Second},
+			"autotune: Config.Interval: 1ns: must be from 10ms to 250ms":                                       {Min: 1, Max: 1, Interval: 1},
+			"autotune: Config.Min: -1: must be at least 1\nautotune: Config.Max: -2: must be at least Min, -1": {Min: -1, Max: -2},
+		} {
+			tuner, err := autotune.Start(t.Context(), p, cfg)
+			assert.EqualError(t, err, want)
+			assert.Nil(t, tuner)
+		}
+		tuner, err := autotune.Start(nil, nil, autotune.Config{Min: 1, Max: 1}) //nolint:staticcheck // what is tested
+		assert.EqualError(t, err, "autotune: Start: the context must not be nil\nautotune: Start: the pool must not be nil")
+		assert.Nil(t, tuner)
+
+		untimed, err := workerpool.New(func(context.Context, int) (int, error) { return 0, nil })
+		require.NoError(t, err)
+		defer untimed.Stop()
+		_, err = autotune.Start(t.Context(), untimed, autotune.Config{Min: 1, Max: 1})
+		assert.ErrorContains(t, err, "WithTiming")
+	})
+}
+
+// A tuner ends by each of its ends, of itself, and leaves nothing: the bubble would see that.
+func TestEnds(t *testing.T) {
+	cfg := autotune.Config{Min: 1, Max: 8}
+	for name, end := range map[string]func(p *workerpool.Pool[time.Duration, int], tuner *autotune.Tuner, cancel func()){
+		"Stop": func(_ *workerpool.Pool[time.Duration, int], tuner *autotune.Tuner, _ func()) {
+			var stops sync.WaitGroup
+			for range 3 {
+				stops.Go(tuner.Stop)
+			}
+			stops.Wait()
+			tuner.Stop()
+		},
+		"context":      func(_ *workerpool.Pool[time.Duration, int], _ *autotune.Tuner, cancel func()) { cancel() },
+		"pool closed":  func(p *workerpool.Pool[time.Duration, int], _ *autotune.Tuner, _ func()) { p.Close() },
+		"pool stopped": func(p *workerpool.Pool[time.Duration, int], _ *autotune.Tuner, _ func()) { p.Stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPool(t, 4)
+				defer p.Stop()
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				tuner, err := autotune.Start(ctx, p, cfg)
+				require.NoError(t, err)
+				synctest.Wait()
+				assert.False(t, tuner.State().Ended)
+				end(p, tuner, cancel)
+				time.Sleep(time.Second)
+				assert.True(t, tuner.State().Ended)
+				assert.Equal(t, 4, p.Stats().Workers, "the size stays")
+				tuner.Stop()
+			})
+		})
+	}
+}
+
+func TestStartOnAClosedPool(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		p.Stop()
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 2})
+		synctest.Wait()
+		assert.True(t, tuner.State().Ended)
+		tuner.Stop()
+	})
+}
+
+// The size is moved into the bounds at once, and one that somebody else has set is where the
+// tuner goes on from.
+func TestBounds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 1)
+		defer p.Stop()
+		began := time.Now()
+		tuner := start(t, p, autotune.Config{Min: 3, Max: 8})
+		defer tuner.Stop()
+		synctest.Wait()
+		assert.Equal(t, 3, p.Stats().Workers)
+		assert.Equal(t, autotune.State{Size: 3, From: 1, Moved: began, Reason: autotune.Began}, tuner.State())
+
+		for _, step := range []struct{ set, want int }{{6, 6}, {20, 8}, {1, 3}} {
+			require.NoError(t, p.Resize(step.set))
+			time.Sleep(time.Second)
+			assert.Equal(t, autotune.SetByOther, tuner.State().Reason)
+			assert.Equal(t, step.want, tuner.State().Size)
+			assert.Equal(t, step.want, p.Stats().Workers)
+		}
+	})
+}
+
+// With work enough, and jobs that do not mind each other, it grows up to Max.
+func TestGrowsToTheMost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 1, workerpool.WithoutResults())
+		defer p.Stop()
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 37, Interval: 50 * time.Millisecond})
+		defer tuner.Stop()
+		for began := time.Now(); time.Since(began) < 30*time.Second; {
+			require.NoError(t, p.Submit(t.Context(), 100*time.Millisecond))
+			require.LessOrEqual(t, p.Stats().Workers, 37)
+		}
+		s := tuner.State()
+		assert.Greater(t, s.Size, 30)
+		assert.InDelta(t, 0, s.Elasticity, 0.1)
+		assert.Zero(t, s.Ceiling)
+	})
+}
+
+// Nobody reads the results, so more workers would only wait with theirs.
+func TestDoesNotGrowForAReader(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4, workerpool.WithBuffer(4))
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 100})
+		defer tuner.Stop()
+		go func() {
+			for p.Submit(t.Context(), 10*time.Millisecond) == nil {
+			}
+		}()
+		for range 100 { // ten a second, of four hundred
+			time.Sleep(100 * time.Millisecond)
+			<-p.Results()
+		}
+		assert.Equal(t, 4, tuner.State().Size)
+		p.Stop()
+	})
+}
+
+func TestStateAsJSON(t *testing.T) {
+	text, err := json.Marshal(autotune.State{Size: 2, From: 1, Reason: autotune.Grows})
+	require.NoError(t, err)
+	assert.Contains(t, string(text), `"reason":"more workers did not make jobs slower"`)
+}
