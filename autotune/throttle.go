@@ -6,11 +6,17 @@ import (
 )
 
 const (
-	throttleShare = 0.01 // of attempts: fewer that are turned away are chance
-	cutTo         = 0.9
-	ceilingFirst  = 10 * time.Second
-	ceilingMost   = 60 * time.Second
-	goodFor       = 5 * time.Minute
+	// throttleShare of the attempts may be turned away or time out: fewer are chance.
+	throttleShare = 0.01
+	// cutTo is what is left of the size when more are.
+	cutTo = 0.9
+	// ceilingFirst and ceilingMost are how long a size that was too much is not tried again:
+	// twice as long each time.
+	ceilingFirst = 10 * time.Second
+	ceilingMost  = 60 * time.Second
+	// remembered is how long a size that was not is a safe one, and where cuts because of time
+	// began.
+	remembered = 5 * time.Minute
 )
 
 // throttle is what is known of sizes at which attempts were turned away.
@@ -30,6 +36,9 @@ type throttle struct {
 	bad    int       // something was with so many, or 0
 	badTo  time.Time // until then it is not tried again
 	wait   time.Duration
+
+	floor   int       // not below which attempts that time out bring the size,
+	floorTo time.Time // until then
 }
 
 // turnedAway sees whether attempts are turned away, and if so goes down. It reports whether it did.
@@ -41,15 +50,38 @@ func (k *knee) turnedAway(r reading) bool {
 		k.mark = r
 		return false
 	}
-	attempts, away := r.attempts-k.mark.attempts, r.timedOut-k.mark.timedOut
-	if !k.cfg.IgnoreThrottled {
-		away += r.throttled - k.mark.throttled
+	attempts, away, late := r.attempts-k.mark.attempts, r.throttled-k.mark.throttled, r.timedOut-k.mark.timedOut
+	switch took := r.at.Sub(k.mark.at); {
+	case tooMany(away, attempts) && !k.cfg.IgnoreThrottled:
+		k.mark = r
+		return k.cut(r)
+	case tooMany(late, attempts):
+		k.mark = r
+		return k.mayBeSize(r) && k.cut(r)
+	case took >= windowMin && attempts >= enoughJobs || took >= windowLong:
+		k.mark = r
 	}
-	if attempts < enoughJobs && r.at.Sub(k.mark.at) < windowMin {
-		return false
+	return false
+}
+
+// tooMany reports whether n of all is beyond what may be chance.
+func tooMany(n, all uint64) bool {
+	usual := throttleShare * float64(all)
+	return float64(n) > usual+3*math.Sqrt(usual)+1
+}
+
+// mayBeSize reports whether fewer workers may help against attempts that time out. If they
+// have not with half as many as there were, they would at any size; then for some minutes
+// how long the others take has to say it all.
+func (k *knee) mayBeSize(r reading) bool {
+	if !r.at.Before(k.floorTo) {
+		k.floor, k.floorTo = (k.size+1)/2, r.at.Add(remembered)
 	}
-	k.mark = r
-	return float64(away) > throttleShare*float64(attempts) && k.cut(r)
+	if k.size <= k.floor {
+		k.floor = k.cfg.Max // until floorTo
+		k.bad = 0
+	}
+	return k.size > k.floor
 }
 
 // pausing is for when the gate of the pool is shut or has just opened. That it was shut is
@@ -74,21 +106,21 @@ func (k *knee) cut(r reading) bool {
 	}
 	k.success = r.run.Count()
 	size := min(k.size-1, int(math.Round(cutTo*float64(k.size))))
-	if k.good < k.size && r.at.Sub(k.goodAt) < goodFor {
+	if k.good < k.size && r.at.Sub(k.goodAt) < remembered {
 		size = max(size, k.good)
 	} else {
 		k.good = 0
 	}
-	k.tooMany(r.at)
+	k.noteBad(r.at)
 	k.first = false
 	k.move(r, k.clamp(float64(size)), Throttled)
 	k.rest(r.at, true)
 	return true
 }
 
-// tooMany notes that attempts were turned away with as many workers as there are. A greater
+// noteBad notes that attempts were turned away with as many workers as there are. A greater
 // number than one that is known already says nothing new.
-func (k *knee) tooMany(now time.Time) {
+func (k *knee) noteBad(now time.Time) {
 	switch {
 	case k.bad == 0:
 		k.wait = ceilingFirst
@@ -103,7 +135,7 @@ func (k *knee) tooMany(now time.Time) {
 
 // survived notes that nothing was turned away with so many at once.
 func (k *knee) survived(now time.Time, size int) {
-	if size >= k.good || now.Sub(k.goodAt) >= goodFor {
+	if size >= k.good || now.Sub(k.goodAt) >= remembered {
 		k.good, k.goodAt = size, now
 	}
 	if k.bad != 0 && size >= k.bad { // the bound is gone

@@ -125,6 +125,12 @@ func changing() []Scenario {
 			Name: "outage, calls time out", Knee: Always(20), Mean: usual, Timeout: 5 * time.Second,
 			Service: func() *Service { return &Service{Outages: outage} },
 		},
+		{ // calls to which nobody answers, whatever the size
+			Name: "5% time out", Knee: Always(20), Mean: 290 * time.Millisecond, Timeout: 2 * time.Second, Goodput: 0.75,
+			Service: func() *Service {
+				return &Service{Work: Bimodal(Around(usual, 0.3), Around(time.Hour, 0), 0.05), Discipline: Share}
+			},
+		},
 		{
 			Name: "twice as slow, same knee", Knee: Always(20), Mean: usual,
 			Service: func() *Service { return &Service{Slower: Every(10*time.Minute, 1, 2, 1)} },
