@@ -64,8 +64,9 @@ const (
 //
 // It compares the size with one a little above or below: does it pay? While it does it goes
 // on in that direction, with larger steps; else it goes back, and tries the other one a
-// moment later. As it compares neighbours within seconds, it needs to remember no least time, which
-// is where searches go wrong that compare with what was once, in another load.
+// moment later. As it compares neighbours within seconds, it has no use for the least time
+// that was ever seen, which is where searches go wrong that do: it is of another load. (There
+// is a brake that has, far off.)
 type knee struct {
 	cfg   Config
 	state State

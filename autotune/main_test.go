@@ -11,8 +11,14 @@ import (
 	"go.uber.org/goleak"
 )
 
+var seedsFlag = flag.Int("autotune.seeds", 0, "how many `seeds` each simulation runs with; 0: one, and some of them shorter")
+
 // seeds is how many runs each simulation has. The bars hold in every one.
-var seeds = flag.Int("autotune.seeds", 1, "how many seeds each simulation runs with")
+func seeds() int { return max(1, *seedsFlag) }
+
+// brief says to leave out what a test of every change does not need: what is long, or there
+// to compare with. With the race detector all of it takes minutes.
+func brief() bool { return *seedsFlag == 0 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -22,16 +28,17 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// simulation is for tests that take seconds, and beside each other. In virtual time it does
-// not matter how many processors there are: of several numbers given to -cpu one is enough.
+// simulation is for tests that take seconds, and run beside each other. In virtual time it does
+// not matter how many processors there are, and a seed is the same run each time: of several
+// numbers given to -cpu one is enough, and so is one time of -count.
 func simulation(t *testing.T) {
 	t.Helper()
 	cpus := strings.Split(flag.Lookup("test.cpu").Value.String(), ",")
 	if last := cpus[len(cpus)-1]; last != "" && last != strconv.Itoa(runtime.GOMAXPROCS(0)) {
 		t.Skip("runs with the last number of -cpu only")
 	}
-	if testing.Short() {
-		t.Skip("takes long")
+	if testing.Short() || flag.Lookup("test.count").Value.String() != "1" {
+		t.Skip("takes long, and would be the same again")
 	}
 	t.Parallel()
 }

@@ -13,6 +13,7 @@ type reading struct {
 	busy      int           // workers inside Func
 	full      bool          // all workers are, and more jobs wait for one
 	paused    bool          // nothing starts, or only probes do
+	until     time.Time     // when the pause is over, or was
 	attempts  uint64        // that have ended
 	throttled uint64        // of attempts: those turned away
 	timedOut  uint64        // of attempts
@@ -28,6 +29,7 @@ func readingOf(now time.Time, s *workerpool.Stats) reading {
 		// A worker that waits for somebody to read its result counts as busy too.
 		full:      s.Busy >= s.Workers && s.Queued+s.Waiting > 0 && (s.Unread < s.Capacity || s.Unread == 0),
 		paused:    !s.PausedUntil.IsZero(),
+		until:     s.PausedUntil,
 		attempts:  s.Attempts,
 		throttled: s.Throttled,
 		timedOut:  s.TimedOut,

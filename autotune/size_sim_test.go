@@ -1,8 +1,10 @@
 package autotune_test
 
 import (
+	"context"
 	"fmt"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,11 +21,11 @@ const (
 )
 
 // tuned runs a scenario with a tuner on each of its pools.
-func tuned(t *testing.T, sc *sim.Scenario, seed uint64) (samples []sim.Sample) {
+func tuned(t *testing.T, sc *sim.Scenario, seed uint64, d time.Duration) (samples []sim.Sample) {
 	t.Helper()
 	bubble(t, func(t *testing.T) {
 		var err error
-		samples, err = sc.Run(seed, half, 1, func(p *sim.Pool) (func(), error) {
+		samples, err = sc.Run(seed, d, 1, func(p *sim.Pool) (func(), error) {
 			tuner, err := autotune.Start(t.Context(), p, autotune.Config{Min: 1, Max: 1000})
 			if err != nil {
 				return nil, err
@@ -42,9 +44,13 @@ func TestSize(t *testing.T) {
 	for _, sc := range sim.Scenarios() {
 		t.Run(sc.Name, func(t *testing.T) {
 			simulation(t)
-			for seed := range *seeds {
-				most := sc.Most(warmUp, half)
-				r := sim.ReportOf(tuned(t, &sc, uint64(seed)), warmUp, &sc)
+			took := half
+			if brief() && len(sc.Changes()) == 0 {
+				took = 6 * time.Minute
+			}
+			for seed := range seeds() {
+				most := sc.Most(warmUp, took)
+				r := sim.ReportOf(tuned(t, &sc, uint64(seed), took), warmUp, &sc)
 				share := r.Goodput / most
 				t.Logf("seed %d: %.1f%% of %.1f a second, %v above twice the knee, back after %v, mean size %.1f, %.2f%% turned away",
 					seed, 100*share, most, r.Above, r.Back, r.MeanSize, 100*r.Rejected)
@@ -52,7 +58,7 @@ func TestSize(t *testing.T) {
 				assert.LessOrEqual(t, r.Above, sc.Above, "the longest time above twice the knee")
 				assert.LessOrEqual(t, r.Back, sc.Back, "the longest time until it is back")
 				if sc.Size > 0 {
-					assert.InDelta(t, sc.Knee.Mean(warmUp, half), r.MeanSize, sc.Size, "the mean size")
+					assert.InDelta(t, sc.Knee.Mean(warmUp, took), r.MeanSize, sc.Size, "the mean size")
 				}
 			}
 		})
@@ -126,4 +132,54 @@ func TestTheSizeIsKeptWhileNothingHappens(t *testing.T) {
 		work()
 		assert.Greater(t, service.Tally().Done-before, uint64(0.9*60*100))
 	})
+}
+
+// A bound on calls at once is found, and stays in sight: no size is tried above it for a while.
+func TestTheCeiling(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		ceilings := map[int]int{}
+		reasons := map[autotune.Reason]int{}
+		runFor(t, "20 at once, 429 with Retry-After", autotune.Config{Min: 1, Max: 1000}, func(s autotune.State) {
+			ceilings[s.Ceiling]++
+			reasons[s.Reason]++
+		})
+		assert.Greater(t, ceilings[20], 60, "of 120 seconds, after some that it has taken to find it")
+		assert.Positive(t, reasons[autotune.Throttled])
+	})
+}
+
+// Whoever sees to throttled attempts in another way says so: then they do not move the size.
+func TestIgnoreThrottled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		most := 0
+		runFor(t, "20 at once, 429 without a hint", autotune.Config{Min: 1, Max: 100, IgnoreThrottled: true}, func(s autotune.State) {
+			assert.NotEqual(t, autotune.Throttled, s.Reason)
+			assert.Zero(t, s.Ceiling)
+			most = max(most, s.Size)
+		})
+		assert.Greater(t, most, 40)
+	})
+}
+
+// runFor runs a scenario for two minutes, and calls see with the state in each second.
+func runFor(t *testing.T, scenario string, cfg autotune.Config, see func(autotune.State)) {
+	t.Helper()
+	sc := sim.ScenarioNamed(scenario)
+	_, err := sc.Run(0, 2*time.Minute, 1, func(p *sim.Pool) (func(), error) {
+		tuner := start(t, p, cfg)
+		ctx, cancel := context.WithCancel(t.Context())
+		var watch sync.WaitGroup
+		watch.Go(func() {
+			for ctx.Err() == nil {
+				time.Sleep(time.Second)
+				see(tuner.State())
+			}
+		})
+		return func() {
+			cancel()
+			watch.Wait()
+			tuner.Stop()
+		}, nil
+	})
+	require.NoError(t, err)
 }

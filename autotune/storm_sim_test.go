@@ -44,7 +44,7 @@ func learning() workerpool.Limiter { return autotune.NewLimiter() }
 func TestStorm(t *testing.T) {
 	for burst, least := range map[float64]float64{100: 0.92, 10: 0.75, 1: 0.75} {
 		t.Run(fmt.Sprintf("bucket of %v", burst), func(t *testing.T) {
-			for seed := range *seeds {
+			for seed := range seeds() {
 				s := stormOf(burst, seed)
 				t.Run("told", func(t *testing.T) {
 					simulation(t)
@@ -58,6 +58,9 @@ func TestStorm(t *testing.T) {
 					assert.GreaterOrEqual(t, used, least)
 					assert.Less(t, rejected, 0.02)
 				})
+				if brief() && burst != 10 {
+					continue
+				}
 				t.Run("gate only", func(t *testing.T) { // to compare with
 					simulation(t)
 					_, rejected, _ := weather(t, s, nil)
@@ -80,7 +83,10 @@ func TestLearnedRateInTheLongRun(t *testing.T) {
 	for _, burst := range []float64{100, 10, 1} {
 		t.Run(fmt.Sprintf("bucket of %v", burst), func(t *testing.T) {
 			simulation(t)
-			for seed := range *seeds {
+			if brief() && burst != 10 {
+				t.Skip("takes long: see -autotune.seeds")
+			}
+			for seed := range seeds() {
 				s := stormOf(burst, seed)
 				s.Jobs = 170_000
 				_, rejected, w := weather(t, s, learning)

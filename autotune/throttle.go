@@ -94,7 +94,15 @@ func (k *knee) pausing(r reading) bool {
 		k.settled = k.deaf
 		return false
 	}
-	return !k.last.paused && !k.cfg.IgnoreThrottled && k.cut(r)
+	return k.shutAgain(r) && !k.cfg.IgnoreThrottled && k.cut(r)
+}
+
+// shutAgain reports whether the gate, which is shut, was open at the last reading, or has been
+// since: it may be for less time than there is between two of them. Then the time until when
+// it is shut is a new one, and the one before is over. (Those who were under way put it
+// off, too, but before.)
+func (k *knee) shutAgain(r reading) bool {
+	return !k.last.paused || r.until.After(r.at) && !r.at.Before(k.last.until)
 }
 
 // cut goes down, unless nothing has succeeded since it last did: it is an outage then, and
