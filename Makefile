@@ -9,6 +9,8 @@ BENCH_COUNT = 31
 BENCH_ROUNDS = 41
 FUZZTIME = 1m
 MODEL_CHECKS = 50000
+SIMULATE_SEEDS = 8
+PLOT_SEEDS = 3
 MIN_COVERAGE = 95
 
 # The state of this library that `make bench` compares with, beside the other libraries.
@@ -28,7 +30,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 browser screenshots stress model leaks mutants fuzz cover bench bench-report \
+.PHONY: help build test test-386 browser screenshots simulate plots stress model leaks mutants fuzz cover bench bench-report \
 	bench-root bench-compare figures lint shellcheck vuln api notes fmt tidy tools clean FORCE
 
 help: ## list the targets
@@ -48,6 +50,12 @@ browser: ## test the live page in a real browser: chromium, which has to be inst
 
 screenshots: ## take the pictures of the live page in docs/ again; takes chromium too
 	cd livepage/browser && go test -tags=browser -count=1 -run='^TestScreenshots$$' . -screenshots="$$OLDPWD/docs"
+
+simulate: ## find sizes and rates in half an hour of each model of a service, SIMULATE_SEEDS times (default 8)
+	go test -count=1 -timeout=2h -run='^(TestSize|TestStorm|TestLearned|TestQuota|TestGuesses)' -v ./autotune/ -autotune.seeds=$(SIMULATE_SEEDS)
+
+plots: ## run the models again, and write docs/autotune.md and its pictures
+	cd plots && go test -count=1 -timeout=2h -run='^TestPlots$$' . -docs="$$OLDPWD/docs" -seeds=$(PLOT_SEEDS)
 
 stress: ## run the root module's tests COUNT times (default 100)
 	go test -race -shuffle=on -failfast -timeout=5h -count=$(COUNT) ./...
