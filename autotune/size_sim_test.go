@@ -45,8 +45,11 @@ func TestSize(t *testing.T) {
 		t.Run(sc.Name, func(t *testing.T) {
 			simulation(t)
 			took := half
-			if brief() && len(sc.Changes()) == 0 {
+			if brief() {
 				took = 6 * time.Minute
+				if len(sc.Changes()) > 0 {
+					took = 16 * time.Minute // after some of them
+				}
 			}
 			for seed := range seeds() {
 				most := sc.Most(warmUp, took)

@@ -39,7 +39,6 @@ const (
 	Slower     Reason = "jobs suddenly take longer"                 // down, since the other side may have less capacity
 	Unrelated  Reason = "jobs take longer with fewer workers too"   // back up
 	Throttled  Reason = "attempts were turned away or timed out"    // down, below a ceiling for some time
-	Recovered  Reason = "attempts succeed again"                    // back up after an outage
 	Unused     Reason = "there is no evidence for so many workers"  // down, as they have never been used
 	SetByOther Reason = "somebody else has resized the pool"        // from there it goes on
 )
