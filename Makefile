@@ -14,7 +14,7 @@ PLOT_SEEDS = 3
 MIN_COVERAGE = 95
 
 # The state of this library that `make bench` compares with, beside the other libraries.
-BENCH_BASE = dcfc7b4dc016d2b83a82aa94709b3d3f4fb3279a
+BENCH_BASE = db9642893424048c141f4aecaa78d6652cf2226f
 
 # The directory of every module but tools/. Directories that start with a dot
 # and testdata are skipped, as the go command skips them. MODULES=. on the command

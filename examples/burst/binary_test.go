@@ -37,7 +37,7 @@ func TestBinary_CtrlC(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a process cannot be sent an interrupt on Windows")
 	}
-	for _, mode := range []string{modeNaive, modePool, modeGated} {
+	for _, mode := range []string{modeNaive, modePool, modeGated, modeTuned} {
 		t.Run(mode, func(t *testing.T) {
 			arrived := make(chan struct{}, 9)
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

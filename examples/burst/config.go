@@ -30,6 +30,7 @@ const (
 	modeNaive = "naive"
 	modePool  = "pool"
 	modeGated = "gated"
+	modeTuned = "tuned"
 )
 
 // parseFlags returns the flags of args, or an error that says which is wrong. For

@@ -17,13 +17,15 @@ func getGated(ctx context.Context, get getFunc, n int, again workerpool.RetryPol
 		return err
 	}
 	defer pool.Stop()
+	return submitAndCollect(ctx, pool, n, collect)
+}
 
+func submitAndCollect(ctx context.Context, pool *workerpool.Pool[int, string], n int, collect func(result)) error {
 	go func() {
 		defer pool.Close() // what is to be sent again still is
 		for id := 1; id <= n && pool.Submit(ctx, id) == nil; id++ {
 		}
 	}()
-
 	for r := range pool.Results() {
 		collect(r)
 	}

@@ -57,13 +57,14 @@ func TestRun_ComparesAllWays(t *testing.T) {
 	assert.Zero(t, status, out)
 	assert.Empty(t, errs)
 	cells := figures(t, out)
-	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20"}, cells["results right / expected"], out)
-	assert.Len(t, cells["wall time"], 3)
+	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20", "20 / 20"}, cells["results right / expected"], out)
+	assert.Len(t, cells["wall time"], 4)
 	assert.Equal(t, "20", cells["requests the API received"][1], "the pool needs no retries")
 	assert.Equal(t, "0", cells["of them rejected with 429"][1])
 	assert.Contains(t, out, "For the same 20 results, a goroutine per request took ")
 	assert.Contains(t, out, "and 0 of the pool's 20.")
 	assert.Contains(t, out, "A pool that was told no limit took ")
+	assert.Contains(t, out, "A pool that was told nothing took ")
 }
 
 func TestRun_WritesNoEscapesWhereThereIsNoTerminal(t *testing.T) {
@@ -74,7 +75,7 @@ func TestRun_WritesNoEscapesWhereThereIsNoTerminal(t *testing.T) {
 }
 
 func TestRun_OneWay(t *testing.T) {
-	for mode, name := range map[string]string{modeNaive: nameNaive, modePool: namePool, modeGated: nameGated} {
+	for mode, name := range map[string]string{modeNaive: nameNaive, modePool: namePool, modeGated: nameGated, modeTuned: nameTuned} {
 		t.Run(mode, func(t *testing.T) {
 			status, out, _ := runWith(t, append(small, "-mode", mode)...)
 			assert.Zero(t, status, out)
@@ -105,12 +106,13 @@ func TestRun_ReportsWhatFails(t *testing.T) {
 			assert.Contains(t, out, "goroutine per request: "+tt.want)
 			assert.Contains(t, out, "\npool: "+tt.want)
 			assert.Contains(t, out, "pool, told no limit: "+tt.want)
+			assert.Contains(t, out, "pool, told nothing: "+tt.want)
 			assert.Contains(t, out, "They do not compare, since not all results are right.")
 			if tt.status == http.StatusTooManyRequests {
 				assert.Equal(t, 2, strings.Count(out, ": gave up after 3 attempts: HTTP status 429 Too Many Requests"))
 				assert.Equal(t, 1, strings.Count(out, ": after 3 attempts: HTTP status 429 Too Many Requests"))
 			}
-			assert.Equal(t, []string{"0 / 7", "0 / 7", "0 / 7"}, figures(t, out)["results with a status of 2xx / expected"])
+			assert.Equal(t, []string{"0 / 7", "0 / 7", "0 / 7", "0 / 7"}, figures(t, out)["results with a status of 2xx / expected"])
 		})
 	}
 }
@@ -139,7 +141,7 @@ func TestRun_WithAnotherAPI(t *testing.T) {
 }
 
 func TestRun_Interrupted(t *testing.T) {
-	for _, mode := range []string{modeNaive, modePool, modeGated, modeAll} {
+	for _, mode := range []string{modeNaive, modePool, modeGated, modeTuned, modeAll} {
 		t.Run(mode, func(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -176,7 +178,7 @@ func TestRun_Flags(t *testing.T) {
 		"-attempts=0":                       "-attempts 0: must be at least 1",
 		"-timeout=0s":                       "-timeout 0s: must be positive",
 		"-timeout=1s":                       "-timeout 1s: must be more than -latency, which is 2s",
-		"-mode=fast":                        `-mode "fast": must be all, naive, pool or gated`,
+		"-mode=fast":                        `-mode "fast": must be all, naive, pool, gated or tuned`,
 		"-url=localhost":                    `-url "localhost": must be like https://host/path`,
 		"-url=":                             `-url "": must be like https://host/path`,
 		"-url=http://localhost -limit=3":    "-limit: is only for our own API",

@@ -13,6 +13,7 @@ const (
 	nameNaive = "goroutine per request"
 	namePool  = "pool"
 	nameGated = "pool, told no limit"
+	nameTuned = "pool, told nothing"
 )
 
 // way is a way to get the answers to all requests. It returns when it has called
@@ -38,6 +39,9 @@ func (c config) allWays() []way {
 		}},
 		{modeGated, nameGated, "A pool that was told no limit", cli.Plural(c.requests, "worker") + ", which heed Retry-After", c.requests, func(ctx context.Context, get getFunc, collect func(result)) error {
 			return getGated(ctx, get, c.requests, c.retry.policy(), collect)
+		}},
+		{modeTuned, nameTuned, "A pool that was told nothing", "as many workers as a tuner finds good", c.requests, func(ctx context.Context, get getFunc, collect func(result)) error {
+			return getTuned(ctx, get, c.requests, c.retry.policy(), collect)
 		}},
 	}
 }
