@@ -46,9 +46,9 @@ func TestSize(t *testing.T) {
 			simulation(t)
 			took := half
 			if brief() {
-				took = 6 * time.Minute
+				took = 3 * time.Minute
 				if len(sc.Changes()) > 0 {
-					took = 16 * time.Minute // after some of them
+					took = 12 * time.Minute // after some of them
 				}
 			}
 			for seed := range seeds() {
