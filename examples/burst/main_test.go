@@ -110,7 +110,7 @@ func TestRun_ReportsWhatFails(t *testing.T) {
 			assert.Contains(t, out, "They do not compare, since not all results are right.")
 			if tt.status == http.StatusTooManyRequests {
 				assert.Equal(t, 2, strings.Count(out, ": gave up after 3 attempts: HTTP status 429 Too Many Requests"))
-				assert.Equal(t, 1, strings.Count(out, ": after 3 attempts: HTTP status 429 Too Many Requests"))
+				assert.Equal(t, 2, strings.Count(out, ": after 3 attempts: HTTP status 429 Too Many Requests"))
 			}
 			assert.Equal(t, []string{"0 / 7", "0 / 7", "0 / 7", "0 / 7"}, figures(t, out)["results with a status of 2xx / expected"])
 		})
