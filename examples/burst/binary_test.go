@@ -20,7 +20,7 @@ func TestBinary_RunsToItsEnd(t *testing.T) {
 	status, out, errs := wait()
 	assert.Zero(t, status)
 	assert.Empty(t, errs)
-	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20"}, figures(t, out)["results right / expected"], out)
+	assert.Equal(t, []string{"20 / 20", "20 / 20", "20 / 20", "20 / 20"}, figures(t, out)["results right / expected"], out)
 	assert.NotContains(t, out, "\x1b")
 	assert.NotContains(t, out, "\r")
 }
