@@ -1,6 +1,9 @@
 package autotune
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // State is what a [Tuner] has done last, and why: see [Tuner.State].
 type State struct {
@@ -21,6 +24,20 @@ type State struct {
 	Ceiling int `json:"ceiling"`
 	// Ended says that the tuner has: by Stop, with its context or with the pool.
 	Ended bool `json:"ended"`
+}
+
+// String says the size and why, as for a page that shows it:
+//
+//	tuned from 20 to 18 workers 4s ago: attempts were turned away or timed out
+func (s State) String() string {
+	text := fmt.Sprintf("tuned to %d workers", s.Size)
+	if s.From != s.Size {
+		text = fmt.Sprintf("tuned from %d to %d workers %v ago", s.From, s.Size, time.Since(s.Moved).Round(time.Second))
+	}
+	if s.Ended {
+		text += ", and ended"
+	}
+	return fmt.Sprintf("%s: %s", text, string(s.Reason))
 }
 
 // Reason is why a [Tuner] has moved: a text for people, one of the constants.

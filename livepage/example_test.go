@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/autotune"
 	"github.com/boundedgo/workerpool/livepage"
 )
 
@@ -29,28 +30,25 @@ func Example() {
 	// Output:
 }
 
-// tuner stands for something that changes the number of workers, and can say why it last did.
-type tuner struct {
-	size   int
-	reason string
-}
-
-func (t tuner) note() string { return fmt.Sprintf("tuned to %d workers: %s", t.size, t.reason) }
-
-// The page shows what has tuned a pool, and knows nothing of it.
+// The page shows what a tuner did last.
 func ExamplePage_Note() {
-	pool, err := workerpool.New(func(_ context.Context, n int) (int, error) { return n, nil })
+	pool, err := workerpool.New(func(_ context.Context, n int) (int, error) { return n, nil },
+		workerpool.WithWorkers(12), workerpool.WithTiming())
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer pool.Stop()
-	t := tuner{12, "more than 12 at once take longer, and do no more"}
+	tuner, err := autotune.Start(context.Background(), pool, autotune.Config{Min: 1, Max: 100})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tuner.Stop()
 	page := livepage.New(livepage.Options{})
-	page.Note(pool, t.note)
+	page.Note(pool, func() string { return tuner.State().String() })
 
 	w := httptest.NewRecorder()
 	page.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?format=text", nil))
 	_, note, _ := strings.Cut(w.Body.String(), "note: ")
 	fmt.Print(note)
-	// Output: tuned to 12 workers: more than 12 at once take longer, and do no more
+	// Output: tuned to 12 workers: began
 }

@@ -91,7 +91,7 @@ func (p *Page) Add(pools ...workerpool.Inspector) {
 // Note has the page show what note returns beside what it says of a pool itself: what somebody
 // who tunes the pool did last, for instance, and why.
 //
-//	page.Note(pool, func() string { return fmt.Sprint(tuner.State()) })
+//	page.Note(pool, func() string { return tuner.State().String() })
 //
 // note is called whenever the page looks at the pool, by one goroutine at a time. Viewers wait
 // for it, so it should not block; and it must not call the page. An empty text is not shown, and
