@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -68,6 +69,7 @@ func (exitingError) Unwrap() error { runtime.Goexit(); return nil }
 
 // A limiter that pays no heed to the end of its context lets nothing start after it.
 func TestG06_AfterALimiterThatIsDeaf(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	bubble(t, func(t *testing.T) {
 		p := newPoolOf(t, func(context.Context, int) (int, error) { panic("runs") },
 			sized(1, 8, workerpool.WithLimiter(limiterFunc(func(context.Context) error {
@@ -169,6 +171,7 @@ func TestG02_HeldBackInALentPlace(t *testing.T) {
 
 // Completed and Retries never go back, and Completed is never more than there is.
 func TestCountsOfAttemptsGrow(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	var done atomic.Uint64
 	p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
 		if n%7 == 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/boundedgo/workerpool"
 )
@@ -64,6 +65,7 @@ func TestTraceBeginsMeanwhile(t *testing.T) {
 	if trace.IsEnabled() {
 		t.Skip("a trace is being taken of the test itself")
 	}
+	t.Cleanup(func() { goleak.VerifyNone(t) })
 	const jobs = 500
 	var traced int
 	begun := make(chan struct{})

@@ -53,7 +53,7 @@ func TestThrottled(t *testing.T) {
 		assert.InDelta(t, 20, q.Paused, 1e-9)
 		assert.False(t, q.Probing)
 		assert.Equal(t, []int{1, 1}, []int{q.Held, q.Retrying})
-		assert.Equal(t, []uint64{1, 1, 1, 0}, []uint64{q.Attempts, q.Retries, q.Throttled, q.Completed})
+		assert.Equal(t, []uint64{1, 0, 1, 0}, []uint64{q.Attempts, q.Retries, q.Throttled, q.Completed})
 		assert.True(t, q.History[len(q.History)-1].Paused)
 		require.Len(t, q.Errors, 1)
 		assert.Equal(t, []int{1, 1}, []int{q.Errors[0].Count, q.Errors[0].Retried})
