@@ -13,7 +13,8 @@ import (
 // A job of Submit is one too if the pool is observed, and while it waits for another attempt:
 // its result goes to Results then, and of what follows it has ctx, job, record and tries.
 type call[T, R any] struct {
-	ctx    context.Context // for the job: ends with its caller's
+	caller context.Context // of a Do
+	ctx    context.Context // for the job: ends with its caller's, a moment later
 	cancel context.CancelCauseFunc
 	state  atomic.Uint32
 	job    T             // until it begins or is taken back
@@ -38,7 +39,7 @@ const (
 )
 
 func (p *Pool[T, R]) newCall(ctx context.Context, job T, r *record) *call[T, R] {
-	c := &call[T, R]{job: job, record: r, done: make(chan struct{})}
+	c := &call[T, R]{caller: ctx, job: job, record: r, done: make(chan struct{})}
 	if trace.IsEnabled() {
 		ctx, c.task = trace.NewTask(ctx, p.taskType())
 	}
@@ -121,6 +122,19 @@ func (p *Pool[T, R]) doInside(ctx context.Context, op string, outer *jobContext,
 
 // begin reports whether the job may run; if not, its caller took it back.
 func (c *call[T, R]) begin() bool { return c.state.CompareAndSwap(callQueued, callRunning) }
+
+// ended returns which context has ended without which the job of a Do does not start, or nil.
+// That of the caller comes first: of two jobs under it one may see the end, and be through,
+// before the other one's context has.
+func (c *call[T, R]) ended() context.Context {
+	switch {
+	case c.caller.Err() != nil:
+		return c.caller
+	case c.ctx.Err() != nil:
+		return c.ctx
+	}
+	return nil
+}
 
 // takeJob takes the job out of the call, so that the call does not keep it.
 func (c *call[T, R]) takeJob() T {

@@ -382,8 +382,10 @@ func (w *worker[T, R]) abandon(t task[T, R], stopped error) {
 func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 	p := w.pool
 	if c := t.call; c != nil && w.tries.n == 0 {
-		if !c.forResults && c.ctx.Err() != nil {
-			c.refuse(p.observer, p.contextError(c.ctx, "job not run", ErrNotRun))
+		if !c.forResults {
+			if ended := c.ended(); ended != nil {
+				c.refuse(p.observer, p.contextError(ended, "job not run", ErrNotRun))
+			}
 		}
 		if !c.begin() {
 			p.notRun.Add(1)
