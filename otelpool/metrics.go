@@ -29,7 +29,7 @@
 //	workerpool.task.completed         counter, {task}: workerpool.task.outcome is ok, error, panic or canceled (never ran)
 //	workerpool.task.rejected          counter, {call}: calls that were refused
 //	workerpool.task.attempted         counter, {attempt}: calls of the function that have ended
-//	workerpool.task.retried           counter, {attempt}: those of them that another one was to follow
+//	workerpool.task.retried           counter, {attempt}: calls of the function that were not the first for their task
 //	workerpool.task.throttled         counter, {attempt}: those of them that brought a RetryAfter
 //	workerpool.task.timed_out         counter, {attempt}: those of them that WithJobTimeout has ended
 //
@@ -143,7 +143,7 @@ func newInstruments(m metric.Meter) *instruments {
 	i.completed = i.counter("workerpool.task.completed", "{task}", "Jobs that have an outcome.")
 	i.rejected = i.counter("workerpool.task.rejected", "{call}", "Calls that were refused.")
 	i.attempted = i.counter("workerpool.task.attempted", "{attempt}", "Calls of the function that have ended.")
-	i.retried = i.counter("workerpool.task.retried", "{attempt}", "Calls of the function that another one was to follow.")
+	i.retried = i.counter("workerpool.task.retried", "{attempt}", "Calls of the function that were not the first for their task.")
 	i.throttled = i.counter("workerpool.task.throttled", "{attempt}", "Calls of the function that brought a RetryAfter.")
 	i.timedOut = i.counter("workerpool.task.timed_out", "{attempt}", "Calls of the function that the job timeout has ended.")
 	i.oldest = i.seconds("workerpool.queue.oldest.age", "How long the job has waited that has waited longest.")

@@ -19,7 +19,7 @@
 //	workerpool_tasks_completed_total{pool,outcome} counter: outcome is ok, error, panic or canceled (never ran)
 //	workerpool_tasks_rejected_total{pool}          counter: calls that were refused
 //	workerpool_task_attempts_total{pool}           counter: calls of the function that have ended
-//	workerpool_task_retries_total{pool}            counter: those of them that another one was to follow
+//	workerpool_task_retries_total{pool}            counter: calls of the function that were not the first for their task
 //	workerpool_task_throttled_total{pool}          counter: those of them that brought a RetryAfter
 //	workerpool_task_timeouts_total{pool}           counter: those of them that WithJobTimeout has ended
 //
@@ -99,7 +99,7 @@ var (
 	completed = desc("tasks_completed_total", "Jobs that have an outcome.", "outcome")
 	rejected  = desc("tasks_rejected_total", "Calls that were refused.")
 	attempts  = desc("task_attempts_total", "Calls of the function that have ended.")
-	retries   = desc("task_retries_total", "Calls of the function that another one was to follow.")
+	retries   = desc("task_retries_total", "Calls of the function that were not the first for their task.")
 	throttled = desc("task_throttled_total", "Calls of the function that brought a RetryAfter.")
 	timeouts  = desc("task_timeouts_total", "Calls of the function that the job timeout has ended.")
 	retrying  = desc("retrying_tasks", "Jobs that wait for their next attempt.")

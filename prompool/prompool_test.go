@@ -149,9 +149,9 @@ workerpool_retrying_tasks{pool="partner"} 1
 # HELP workerpool_task_attempts_total Calls of the function that have ended.
 # TYPE workerpool_task_attempts_total counter
 workerpool_task_attempts_total{pool="partner"} 2
-# HELP workerpool_task_retries_total Calls of the function that another one was to follow.
+# HELP workerpool_task_retries_total Calls of the function that were not the first for their task.
 # TYPE workerpool_task_retries_total counter
-workerpool_task_retries_total{pool="partner"} 2
+workerpool_task_retries_total{pool="partner"} 1
 # HELP workerpool_task_throttled_total Calls of the function that brought a RetryAfter.
 # TYPE workerpool_task_throttled_total counter
 workerpool_task_throttled_total{pool="partner"} 1

@@ -15,8 +15,7 @@ type Counts struct {
 
 // Counter makes Counts of the Stats of one pool, such that none ever goes back: Stats has
 // readings of slightly different moments, and of two of them the difference may go back a
-// little; and an attempt that another was to follow is the last one after all if the pool is
-// stopped meanwhile. Who collects counters takes that for a restart of the program.
+// little. Who collects counters takes that for a restart of the program.
 type Counter struct {
 	mu   sync.Mutex
 	most Counts
