@@ -252,7 +252,11 @@ func TestPage(t *testing.T) {
 func TestPausedPool(t *testing.T) {
 	b := newTab(t)
 	b.do(chromedp.EmulateViewport(1280, 900))
-	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-3 .throttle time"), chromedp.KeyEvent("p")) // the page stays as it is
+	b.do(chromedp.Navigate(start(t, "imports")), chromedp.WaitVisible("#pool-3 .throttle time"))
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end) && !strings.Contains(b.text("#pool-3 .gauges"), "held back"); {
+		time.Sleep(50 * time.Millisecond) // until jobs have come that may not start
+	}
+	b.do(chromedp.KeyEvent("p")) // the page stays as it is
 	assert.Regexp(t, `^Paused until .+, [1-4] s to go$`, b.text("#pool-3 .throttle"))
 	assert.Equal(t, "paused", b.text("#pool-3 h2 .state"))
 	assert.Equal(t, "paused", b.text("#summary tbody tr:nth-child(3) .state"))
