@@ -1,0 +1,377 @@
+package natspool
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// base is a pool without the types of its jobs and values.
+type base struct {
+	cfg    config
+	nc     *nats.Conn
+	own    bool // the connection is ours to close
+	remote *remote
+	line   *line
+	worker *worker // nil for a client
+
+	// Each of these ends what the one before it does, too.
+	reading switcher // results are no longer read
+	pulling switcher // no job is taken any more
+	stopped switcher // what runs is to end
+
+	closing  chan struct{} // closed by Close
+	finished chan struct{} // closed when the workers have left
+	ended    chan struct{} // closed when nothing is left
+
+	mu      sync.Mutex
+	closed  bool
+	submits int // calls that may still store a job
+	asks    int // calls of Do
+
+	opening sync.Mutex    // held while an inbox is made
+	started chan struct{} // closed when there is inbox
+	inbox   *inbox
+	private *inbox // of Do
+	callers *callers
+
+	submitted, duplicates, rejected, read atomic.Uint64
+}
+
+// switcher is a context with its switch.
+type switcher struct {
+	ctx context.Context
+	off context.CancelCauseFunc
+}
+
+func newSwitcher(under context.Context) switcher {
+	ctx, off := context.WithCancelCause(under)
+	return switcher{ctx, off}
+}
+
+func newBase(ctx context.Context, name string, opts []Option) (*base, error) {
+	cfg := newConfig(name, opts)
+	if ctx == nil {
+		return nil, cfg.error(nil, "New: nil context")
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	nc, err := dial(cfg)
+	if err != nil {
+		return nil, cfg.error([]error{ErrUnavailable, err}, "connecting: %v", err)
+	}
+	b := &base{
+		cfg: cfg, nc: nc, own: cfg.conn == nil,
+		closing: make(chan struct{}), finished: make(chan struct{}), ended: make(chan struct{}), started: make(chan struct{}),
+	}
+	b.stopped = newSwitcher(context.Background())
+	b.pulling = newSwitcher(b.stopped.ctx)
+	b.reading = newSwitcher(b.stopped.ctx)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(publishTimeout))
+	if err == nil {
+		b.remote, err = setUp(ctx, cfg, js)
+	}
+	if err != nil {
+		b.hangUp()
+		return nil, err
+	}
+	b.line = newLine(nc)
+	return b, nil
+}
+
+func dial(c config) (*nats.Conn, error) {
+	if c.conn != nil {
+		return c.conn, nil
+	}
+	return c.connect(
+		nats.Name("workerpool "+c.name),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(250*time.Millisecond),
+		nats.ReconnectJitter(100*time.Millisecond, 100*time.Millisecond),
+		// A connection that has gone silent is given up about when the server gives up its jobs.
+		nats.PingInterval(max(time.Second, c.lease/3)),
+		nats.MaxPingsOutstanding(2),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			c.logger.Warn("natspool: connection", "pool", c.name, "error", err)
+		}),
+	)
+}
+
+func (b *base) hangUp() {
+	_ = b.nc.FlushTimeout(time.Second) // what was acknowledged is to arrive; what doesn't comes again
+	if b.own {
+		b.nc.Close()
+	}
+}
+
+// live goes on for as long as the pool does. What ends a pool is Close, once all that was
+// submitted is finished and read; or Leave or Stop, which wait for neither.
+func (b *base) live() {
+	defer close(b.ended)
+	over := make(chan struct{})
+	var rest sync.WaitGroup
+	rest.Go(func() { b.line.watch(over) })
+	if b.worker != nil {
+		rest.Go(b.worker.work)
+	}
+	select {
+	case <-b.closing:
+		_ = b.untilIdle(b.pulling.ctx)
+	case <-b.pulling.ctx.Done():
+	}
+	b.pulling.off(nil)
+	if b.worker != nil {
+		<-b.worker.done
+	}
+	close(b.finished)
+	b.lastResults()
+	b.opening.Lock()
+	if b.private != nil {
+		b.private.end()
+	}
+	b.opening.Unlock()
+	close(over)
+	rest.Wait()
+	b.stopped.off(errOver)
+	b.hangUp()
+}
+
+// lastResults waits until all results were read, or nobody will.
+func (b *base) lastResults() {
+	for n := 1; ; n++ {
+		select {
+		case <-b.started:
+			<-b.inbox.done
+			return
+		case <-b.reading.ctx.Done():
+			return
+		default:
+		}
+		if unread, err := b.unread(b.reading.ctx); err == nil && unread == 0 {
+			return
+		}
+		// They wait for a reader, who may be anywhere.
+		wait(b.reading.ctx, b.started, pause(n))
+	}
+}
+
+// wait waits for d, or until ctx ends or done is closed.
+func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// close closes the intake.
+func (b *base) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed = true
+		close(b.closing)
+	}
+}
+
+// enter counts a call that may store a job, unless the pool takes none any more.
+func (b *base) enter(op string, n *int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return b.closedError(op)
+	}
+	*n++
+	return nil
+}
+
+func (b *base) leave(n *int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	*n--
+}
+
+// calls is how many calls have a job that the server may not know of.
+func (b *base) calls() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.submits + b.asks
+}
+
+// untilIdle waits until no job of this mailbox is unfinished, or ctx ends.
+func (b *base) untilIdle(ctx context.Context) error {
+	for n := 1; ; n++ {
+		if b.calls() == 0 {
+			if jobs, err := b.unfinished(ctx); err == nil && jobs == 0 {
+				return nil
+			}
+		}
+		if !sleep(ctx, pause(n)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// unfinished is how many jobs of this mailbox are stored. Where other mailboxes have some too,
+// it is how many there are in all, or 0 if none is of this one: to count them one by one is
+// expensive for the server.
+func (b *base) unfinished(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	total := 0
+	for _, s := range []jetstream.Stream{b.remote.jobs, b.remote.delayed} {
+		info, err := s.Info(ctx)
+		if err != nil {
+			return 0, err
+		}
+		total += int(info.State.Msgs)
+	}
+	if total == 0 {
+		return 0, nil
+	}
+	for _, at := range []struct {
+		s       jetstream.Stream
+		subject string
+	}{ // in the order in which a job may move
+		{b.remote.delayed, b.remote.subject("later", b.cfg.mailbox, "*")},
+		{b.remote.delayed, b.remote.subject("due", b.cfg.mailbox, "*")},
+		{b.remote.jobs, b.remote.subject("job", "*", b.cfg.mailbox, "*")},
+	} {
+		_, err := at.s.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(at.subject))
+		if err == nil {
+			return total, nil
+		}
+		if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// unread is how many results of this mailbox nobody has read.
+func (b *base) unread(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	cons, err := b.remote.results.Consumer(ctx, readerOf(b.cfg.mailbox))
+	if err == nil {
+		info := cons.CachedInfo()
+		return int(info.NumPending) + info.NumAckPending, nil
+	}
+	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return 0, err
+	}
+	_, err = b.remote.results.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(b.remote.subject("res", b.cfg.mailbox, "*")))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return 0, nil
+	}
+	return 1, err
+}
+
+// wait waits until idle, for Wait.
+func (b *base) wait(ctx context.Context) error {
+	if err := b.notInside(ctx, "Wait"); err != nil {
+		return err
+	}
+	either, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(b.stopped.ctx, func() { cancel(context.Cause(b.stopped.ctx)) })()
+	if b.untilIdle(either) == nil {
+		return nil
+	}
+	if ctx.Err() == nil {
+		return b.contextError(b.stopped.ctx, "Wait")
+	}
+	return b.contextError(ctx, "Wait")
+}
+
+// shutdown closes, and waits until every job is finished.
+func (b *base) shutdown(ctx context.Context) error {
+	if err := b.notInside(ctx, "Shutdown"); err != nil {
+		return err
+	}
+	b.close()
+	select {
+	case <-b.finished:
+		if cause := context.Cause(b.stopped.ctx); cause != nil && !errors.Is(cause, errOver) {
+			return b.contextError(b.stopped.ctx, "Shutdown")
+		}
+		return nil
+	case <-ctx.Done():
+		return b.giveUp(ctx, "Shutdown")
+	}
+}
+
+// leaveWork ends the work of this process.
+func (b *base) leaveWork(ctx context.Context) error {
+	if err := b.notInside(ctx, "Leave"); err != nil {
+		return err
+	}
+	b.close()
+	if b.worker != nil {
+		b.worker.leaving.Store(true)
+	}
+	b.reading.off(nil)
+	b.pulling.off(nil)
+	select {
+	case <-b.ended:
+		return nil
+	case <-ctx.Done():
+		return b.giveUp(ctx, "Leave")
+	}
+}
+
+// giveUp stops the pool with the cause of ctx, and says what was left.
+func (b *base) giveUp(ctx context.Context, op string) error {
+	failed := &workerpool.ShutdownError{Err: b.contextError(ctx, op)}
+	if b.worker != nil {
+		s := b.worker.pool.Stats()
+		failed.Running, failed.NotRun = s.Busy, s.Queued
+	}
+	b.stopped.off(context.Cause(ctx))
+	return failed
+}
+
+// stop ends all, and waits for it.
+func (b *base) stop() {
+	b.close()
+	b.stopped.off(workerpool.ErrStopped)
+	<-b.ended
+}
+
+func (b *base) notInside(ctx context.Context, op string) error {
+	if ctx == nil {
+		return b.cfg.error(nil, "%s: nil context", op)
+	}
+	if b.inside(ctx) {
+		return b.cfg.error([]error{ErrInsideJob}, "%s: called from inside a job, which it would wait for", op)
+	}
+	return nil
+}
+
+// inside reports whether ctx is that of a job of this pool.
+func (b *base) inside(ctx context.Context) bool {
+	r := runOf(ctx)
+	return r != nil && b.worker != nil && r.worker == b.worker
+}
+
+func (b *base) closedError(op string) error {
+	if cause := context.Cause(b.stopped.ctx); cause == nil || errors.Is(cause, errOver) {
+		return b.cfg.error([]error{workerpool.ErrClosed}, "%s: closed", op)
+	}
+	return b.contextError(b.stopped.ctx, op+": closed", workerpool.ErrClosed)
+}
+
+// contextError says that something was not done because ctx ended.
+func (b *base) contextError(ctx context.Context, what string, wraps ...error) error {
+	return b.cfg.error(append(wraps, contextErrors(ctx)...), "%s: %v", what, context.Cause(ctx))
+}

@@ -1,0 +1,102 @@
+package natspool
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// privateMark begins the mailbox of a process's own, where the results of Do go.
+const privateMark = "~"
+
+// privateTTL is after how long the server forgets results whose caller is gone.
+const privateTTL = 5 * time.Minute
+
+func isPrivate(mailbox string) bool { return strings.HasPrefix(mailbox, privateMark) }
+
+// callers are the calls of Do that wait for their result.
+type callers struct {
+	mu      sync.Mutex
+	waiting map[string]chan *letter // by id
+	mailbox string
+}
+
+// expect makes room for the result of id.
+func (c *callers) expect(id string) <-chan *letter {
+	ch := make(chan *letter, 1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting[id] = ch
+	return ch
+}
+
+func (c *callers) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, id)
+}
+
+// hand gives each result to its caller. That of one who has left counts as read.
+func (c *callers) hand(i *inbox) {
+	for l := range i.letters {
+		c.mu.Lock()
+		if ch := c.waiting[l.id]; ch != nil {
+			delete(c.waiting, l.id)
+			ch <- l // has room: each id is expected once
+		}
+		c.mu.Unlock()
+		_ = i.read(l)
+	}
+}
+
+// privateInbox returns the inbox of Do, which the first call makes.
+func (b *base) privateInbox(ctx context.Context) (*callers, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.callers != nil {
+		return b.callers, nil
+	}
+	c := &callers{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
+	in, err := newInbox(ctx, b, c.mailbox, nil)
+	if err != nil {
+		return nil, err
+	}
+	go in.run()
+	go c.hand(in)
+	b.callers, b.private = c, in
+	return c, nil
+}
+
+// do submits a job whose result comes here, and waits for it.
+func (b *base) do(ctx context.Context, op string, job []byte, s submission, patience bool) (*letter, error) {
+	switch {
+	case b.inside(ctx):
+		return nil, b.cfg.error([]error{ErrInsideJob}, "%s: called from inside a job", op)
+	case s.given:
+		return nil, b.cfg.error([]error{workerpool.ErrInvalidOption}, "%s: takes no ID: what has one is for Submit", op)
+	}
+	if err := b.enter(op, &b.asks); err != nil {
+		return nil, err
+	}
+	defer b.leave(&b.asks)
+	c, err := b.privateInbox(ctx)
+	if err != nil {
+		return nil, err
+	}
+	result := c.expect(s.id)
+	defer c.forget(s.id)
+	if err := b.submit(ctx, op, job, s, c.mailbox, patience); err != nil {
+		return nil, err
+	}
+	select {
+	case l := <-result:
+		return l, nil
+	case <-ctx.Done():
+		return nil, b.contextError(ctx, op)
+	case <-b.stopped.ctx.Done():
+		return nil, b.contextError(b.stopped.ctx, op)
+	}
+}

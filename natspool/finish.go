@@ -1,0 +1,197 @@
+package natspool
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/boundedgo/workerpool"
+)
+
+// errHandBack is the outcome of a job that did not begin because its pool leaves.
+var errHandBack = errors.New("natspool: handed back")
+
+// finishAll sees to what the pool in this process made of the jobs.
+func (w *worker) finishAll() {
+	for result := range w.pool.Results() {
+		w.finish(result.Job, result.Value, plain(result.Err))
+	}
+}
+
+// plain takes the wrapping off that run has put on.
+func plain(err error) error {
+	if t, ok := err.(*tried); ok { //nolint:errorlint // what is inside another error stays there
+		return t.err
+	}
+	return err
+}
+
+func (w *worker) finish(r *run, value []byte, err error) {
+	switch {
+	case r.hold.lost():
+		w.counts.leaseLost.Add(1)
+		w.letGo(r)
+	case err == nil:
+		w.succeed(r, value)
+	case errors.Is(err, errHandBack), w.stopped.Err() != nil && !isFinal(err):
+		// It was interrupted, or has not begun: not its own failure. Whoever gets it next will
+		// try it as if this had not been.
+		w.handBack(r)
+	case r.again:
+		w.counts.retried.Add(1)
+		r.note.Attempts++
+		w.putBack(r)
+	default:
+		w.fail(r, err)
+	}
+}
+
+// isFinal reports whether err says something about the job, even when the pool was stopped
+// while it ran.
+func isFinal(err error) bool {
+	_, panicked := as[*workerpool.PanicError](err)
+	return panicked || is(err, workerpool.ErrGoexit)
+}
+
+// succeed stores the result of a job that returned value.
+func (w *worker) succeed(r *run, value []byte) {
+	o := w.outcome(r)
+	o.value = value
+	w.store(r, o, func() { w.counts.completed.Add(1) })
+}
+
+// fail stores the failure of a job as a dead letter, and then as its result: in this order,
+// so that there is no result without its dead letter.
+func (w *worker) fail(r *run, err error) {
+	o := w.outcome(r)
+	o.failure = encodeError(err, w.cfg.errs)
+	failed := func() { w.counts.failed.Add(1) }
+	if w.r.dead == nil {
+		w.store(r, o, failed)
+		return
+	}
+	told := false
+	w.outbox.send(&parcel{
+		msg: &nats.Msg{Subject: w.r.subject("dead", r.String()), Data: o.encode()},
+		settle: func(a answer, _ error) bool {
+			switch a {
+			case taken, known:
+				w.counts.deadLettered.Add(1)
+				w.store(r, o, failed)
+				return false
+			case givenUp:
+				w.letGo(r)
+				return false
+			case full:
+				if !told {
+					told = true
+					w.cfg.logger.Warn("natspool: no room for another dead letter; the job waits", "pool", w.cfg.name, "id", r.id)
+				}
+			}
+			return true
+		},
+	})
+}
+
+// outcome is what there is to say of a job, whatever became of it.
+func (w *worker) outcome(r *run) *outcome {
+	attempts := r.attempts()
+	if r.started.IsZero() {
+		attempts = r.note.Attempts
+	}
+	return &outcome{
+		job: r.hold.msg.Data(), attempts: attempts, key: r.key, worker: w.cfg.process,
+		submitted: r.submitted, started: r.started, finished: r.finished,
+	}
+}
+
+// store stores a result, and then acknowledges the job. The server refuses it if there is one
+// already: then the job was run twice, and the first counts.
+func (w *worker) store(r *run, o *outcome, stored func()) {
+	p := &parcel{msg: &nats.Msg{Subject: w.r.subject("res", r.String()), Data: o.encode()}}
+	if isPrivate(r.mailbox) {
+		p.opts = append(p.opts, jetstream.WithMsgTTL(privateTTL))
+	}
+	p.settle = func(a answer, err error) bool {
+		switch a {
+		case taken, known:
+			if a == taken {
+				stored()
+			} else {
+				w.counts.suppressed.Add(1)
+			}
+			w.removeNote(r)
+			w.acknowledge(r)
+		case givenUp:
+			w.letGo(r)
+		case never:
+			w.tooLarge(r, o, err)
+		default:
+			return true
+		}
+		return false
+	}
+	w.outbox.send(p)
+}
+
+// tooLarge is for a result that the server will never take. Its job was small enough, and so
+// is an error.
+func (w *worker) tooLarge(r *run, o *outcome, err error) {
+	if len(o.value) == 0 {
+		w.cfg.logger.Error("natspool: the server takes no result of this job", "pool", w.cfg.name, "id", r.id, "error", err)
+		w.letGo(r)
+		return
+	}
+	w.fail(r, fmt.Errorf("%w: a value of %d bytes, with its job of %d: %w", ErrTooLarge, len(o.value), len(o.job), err))
+}
+
+// putBack has the server give the job to somebody when r.wait is over. Why is noted before.
+func (w *worker) putBack(r *run) {
+	r.note.Open, r.note.Explained = false, r.delivered
+	r.note.After = time.Now().Add(r.wait)
+	w.writeNote(r, func() {
+		w.answer(r, r.hold.msg.NakWithDelay(max(r.wait, time.Millisecond)))
+	})
+}
+
+// handBack has the server give the job to somebody else, at once.
+func (w *worker) handBack(r *run) {
+	w.counts.handedBack.Add(1)
+	r.note.Open, r.note.Explained = false, r.delivered
+	w.writeNote(r, func() { w.answer(r, r.hold.msg.Nak()) })
+}
+
+// letGo is for a job that somebody else will have, or has, when the lease is over.
+func (w *worker) letGo(r *run) {
+	if r.alone {
+		r.note.Open, r.note.Explained = false, r.delivered
+		w.writeNote(r, func() { w.release(r) })
+		return
+	}
+	w.release(r)
+}
+
+func (w *worker) acknowledge(r *run) { w.answer(r, r.hold.msg.Ack()) }
+
+// answer is called when the server was told what became of the job. If it does not hear of it
+// the job will come again, and be found finished.
+func (w *worker) answer(r *run, err error) {
+	if err != nil {
+		w.cfg.logger.Warn("natspool: cannot answer for a job; it will come again", "pool", w.cfg.name, "id", r.id, "error", err)
+	}
+	w.release(r)
+}
+
+func (w *worker) release(r *run) {
+	w.leases.drop(r.hold)
+	r.credits.give(1)
+	if r.done != nil {
+		close(r.done)
+		r.done = nil
+	}
+}
+
+func crashError(n int) error { return fmt.Errorf("%w %d times", ErrCrashed, n) }

@@ -1,0 +1,59 @@
+package natspool_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool/natspool"
+)
+
+type local struct{ s *server.Server }
+
+func (l local) Connect(o ...nats.Option) (*nats.Conn, error) {
+	return nats.Connect("", append(o, nats.InProcessServer(l.s))...)
+}
+
+func startLocal(t testing.TB) local {
+	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, SyncInterval: time.Second})
+	require.NoError(t, err)
+	s.Start()
+	require.True(t, s.ReadyForConnections(5*time.Second))
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return local{s}
+}
+
+func TestQuick(t *testing.T) {
+	s := startLocal(t)
+	ctx := context.Background()
+	p, err := natspool.New(ctx, "q", func(_ context.Context, n int) (int, error) { return 2 * n, nil }, natspool.WithServer(s), natspool.WithWorkers(4), natspool.WithPrefetch(256))
+	require.NoError(t, err)
+	const n = 100000
+	begin := time.Now()
+	go func() {
+		got, err := p.SubmitAll(ctx, func(yield func(int) bool) {
+			for i := range n {
+				if !yield(i) {
+					return
+				}
+			}
+		})
+		fmt.Println(got, err, time.Since(begin))
+		p.Close()
+	}()
+	seen := map[int]bool{}
+	for r := range p.Results() {
+		require.NoError(t, r.Err)
+		require.Equal(t, 2*r.Job, r.Value)
+		seen[r.Job] = true
+	}
+	require.Len(t, seen, n)
+	fmt.Println(float64(n)/time.Since(begin).Seconds(), "jobs/s")
+	fmt.Printf("%+v\n", p.Stats())
+	p.Stop()
+}
