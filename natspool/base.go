@@ -41,7 +41,10 @@ type base struct {
 	inbox   *inbox
 	private *inbox // of Do
 	callers *callers
+	over    bool           // nobody begins to read any more
+	readers sync.WaitGroup // who hands results over
 
+	left                                  atomic.Int64 // jobs that were stored when somebody looked last
 	submitted, duplicates, rejected, read atomic.Uint64
 }
 
@@ -134,10 +137,12 @@ func (b *base) live() {
 	close(b.finished)
 	b.lastResults()
 	b.opening.Lock()
+	b.over = true
 	if b.private != nil {
 		b.private.end()
 	}
 	b.opening.Unlock()
+	b.readers.Wait() // they acknowledge what they hand over
 	close(over)
 	rest.Wait()
 	b.stopped.off(errOver)
@@ -159,7 +164,7 @@ func (b *base) lastResults() {
 			return
 		}
 		// They wait for a reader, who may be anywhere.
-		wait(b.reading.ctx, b.started, pause(n))
+		wait(b.reading.ctx, b.started, 4*pause(n))
 	}
 }
 
@@ -212,9 +217,11 @@ func (b *base) calls() int {
 func (b *base) untilIdle(ctx context.Context) error {
 	for n := 1; ; n++ {
 		if b.calls() == 0 {
-			if jobs, err := b.unfinished(ctx); err == nil && jobs == 0 {
+			jobs, err := b.unfinished(ctx)
+			if err == nil && jobs == 0 {
 				return nil
 			}
+			b.left.Store(int64(jobs))
 		}
 		if !sleep(ctx, pause(n)) {
 			return context.Cause(ctx)
@@ -335,8 +342,9 @@ func (b *base) giveUp(ctx context.Context, op string) error {
 	failed := &workerpool.ShutdownError{Err: b.contextError(ctx, op)}
 	if b.worker != nil {
 		s := b.worker.pool.Stats()
-		failed.Running, failed.NotRun = s.Busy, s.Queued
+		failed.Running = s.Busy
 	}
+	failed.NotRun = max(0, int(b.left.Load())-failed.Running)
 	b.stopped.off(context.Cause(ctx))
 	return failed
 }

@@ -29,7 +29,7 @@ func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n 
 		return 0, err
 	}
 	defer b.leave(&b.submits)
-	out, err := newOutbox(b.nc, 2*batchAhead)
+	out, err := newOutbox(context.Background(), b.nc, 2*batchAhead)
 	if err != nil {
 		return 0, b.cfg.error([]error{err}, "SubmitAll: %v", err)
 	}

@@ -59,13 +59,16 @@ func (b *base) privateInbox(ctx context.Context) (*callers, error) {
 	if b.callers != nil {
 		return b.callers, nil
 	}
+	if b.over {
+		return nil, b.closedError("Do")
+	}
 	c := &callers{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
 	in, err := newInbox(ctx, b, c.mailbox, nil)
 	if err != nil {
 		return nil, err
 	}
 	go in.run()
-	go c.hand(in)
+	b.readers.Go(func() { c.hand(in) })
 	b.callers, b.private = c, in
 	return c, nil
 }
@@ -96,7 +99,7 @@ func (b *base) do(ctx context.Context, op string, job []byte, s submission, pati
 		return l, nil
 	case <-ctx.Done():
 		return nil, b.contextError(ctx, op)
-	case <-b.stopped.ctx.Done():
-		return nil, b.contextError(b.stopped.ctx, op)
+	case <-b.reading.ctx.Done():
+		return nil, b.closedError(op)
 	}
 }

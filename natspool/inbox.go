@@ -23,8 +23,8 @@ type inbox struct {
 	over    <-chan struct{} // closed when no job can bring another one
 	done    chan struct{}   // closed when nothing is left
 
-	mu     sync.Mutex
-	handed [2]map[uint64]struct{} // sequences of results that went to a reader: of now, and before
+	mu   sync.Mutex
+	seen map[uint64]*letter // by sequence, what has come; nil once it was read
 }
 
 // letter is a result that has come.
@@ -69,8 +69,31 @@ func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}
 		b: b, mailbox: mailbox, cons: cons, over: over,
 		leases: newLeases(b.nc, readLease), credits: newCredits(readAhead, readAhead/4),
 		letters: make(chan *letter, readAhead), pulling: newSwitcher(b.reading.ctx), done: make(chan struct{}),
-		handed: [2]map[uint64]struct{}{{}, {}},
+		seen: map[uint64]*letter{},
 	}, nil
+}
+
+// startReading has hand called for each result of this pool's mailbox; it reports whether
+// somebody has it now. After the last one it calls end.
+func (b *base) startReading(end func(), hand func(*inbox, *letter) bool) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.over {
+		end()
+		return
+	}
+	b.readers.Go(func() {
+		defer end()
+		in := b.openInbox()
+		if in == nil {
+			return
+		}
+		for l := range in.letters {
+			if b.reading.ctx.Err() != nil || !hand(in, l) {
+				in.putBack(l)
+			}
+		}
+	})
 }
 
 // openInbox returns the inbox of this pool's mailbox, which the first call makes. It goes on
@@ -81,7 +104,7 @@ func (b *base) openInbox() *inbox {
 		if err == nil {
 			return in
 		}
-		if b.reading.ctx.Err() != nil {
+		if b.reading.ctx.Err() != nil || errors.Is(err, errOver) {
 			return nil
 		}
 		b.cfg.logger.Warn("natspool: cannot read results; trying again", "pool", b.cfg.name, "error", err)
@@ -96,6 +119,9 @@ func (b *base) tryInbox() (*inbox, error) {
 	case <-b.started:
 		return b.inbox, nil
 	default:
+	}
+	if b.over {
+		return nil, errOver
 	}
 	in, err := newInbox(b.reading.ctx, b, b.cfg.mailbox, b.finished)
 	if err != nil {
@@ -140,37 +166,53 @@ func (i *inbox) take(msg jetstream.Msg) {
 		i.credits.give(1)
 		return
 	}
-	// The server notes acknowledgements a moment later: when it has crashed, it gives out again
-	// what was acknowledged just before.
-	if meta.NumDelivered > 1 && i.wasHanded(meta.Sequence.Stream) {
-		_ = msg.Ack()
+	l := &letter{address: a, seq: meta.Sequence.Stream}
+	if i.again(l.seq, msg) {
 		i.credits.give(1)
 		return
 	}
-	l := &letter{address: a, hold: i.leases.take(msg), seq: meta.Sequence.Stream}
+	l.hold = i.leases.take(msg)
 	l.outcome, l.err = decodeOutcome(msg.Data())
+	i.mu.Lock()
+	i.seen[l.seq] = l
+	i.mu.Unlock()
 	i.letters <- l
 }
 
-func (i *inbox) wasHanded(seq uint64) bool {
+// again reports whether the result has come before, and answers for it. The server notes
+// acknowledgements a moment later: when it has crashed, it gives out again what was
+// acknowledged just before. And after a cut in the connection it gives out what is still here.
+func (i *inbox) again(seq uint64, msg jetstream.Msg) bool {
 	i.mu.Lock()
-	defer i.mu.Unlock()
-	_, now := i.handed[0][seq]
-	_, before := i.handed[1][seq]
-	return now || before
+	l, ok := i.seen[seq]
+	i.mu.Unlock()
+	switch {
+	case !ok:
+		return false
+	case l == nil:
+		_ = msg.Ack()
+	default:
+		l.hold.renew(time.Now().Add(readLease))
+	}
+	return true
 }
 
-// read is called when a reader has l: it is acknowledged.
+// read is called when a reader has seen to l: it is acknowledged.
 func (i *inbox) read(l *letter) error {
 	i.mu.Lock()
-	i.handed[0][l.seq] = struct{}{}
+	i.seen[l.seq] = nil
 	i.mu.Unlock()
 	i.b.read.Add(1)
 	return i.answer(l, l.hold.msg.Ack())
 }
 
 // putBack is for a result that came, and that nobody took.
-func (i *inbox) putBack(l *letter) { _ = i.answer(l, l.hold.msg.Nak()) }
+func (i *inbox) putBack(l *letter) {
+	i.mu.Lock()
+	delete(i.seen, l.seq)
+	i.mu.Unlock()
+	_ = i.answer(l, l.hold.msg.Nak())
+}
 
 func (i *inbox) answer(l *letter, err error) error {
 	i.leases.drop(l.hold)
@@ -202,43 +244,40 @@ func (i *inbox) info() (*jetstream.ConsumerInfo, error) {
 	return i.cons.Info(ctx)
 }
 
-// What tidy does, and how often.
 const (
+	// tidyEvery is how often we look what may go.
 	tidyEvery = time.Second
 	// leastKept is how long a result is kept at least: a server that has crashed gives out
 	// again jobs that were acknowledged just before, and their result has to be there still.
 	leastKept = 2 * time.Second
-	// handedFor is for how long at least we remember what went to a reader.
-	handedFor = 30 * time.Second
 )
 
 // tidy removes results that were read long enough ago, until done is closed.
 func (i *inbox) tidy(done <-chan struct{}) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
-	var marks []mark
-	turned := time.Now()
+	var past history
+	var purged uint64
 	for {
 		select {
 		case <-done:
 			return
 		case <-tick.C:
 		}
-		if time.Since(turned) > handedFor {
-			i.mu.Lock()
-			i.handed[0], i.handed[1] = map[uint64]struct{}{}, i.handed[0]
-			i.mu.Unlock()
-			turned = time.Now()
-		}
 		info, err := i.info()
 		if err != nil {
 			continue
 		}
-		marks = append(marks, mark{time.Now(), info.AckFloor.Stream})
-		var upTo uint64
-		if upTo, marks = i.expired(marks); upTo > 0 {
-			i.purge(upTo)
+		past = append(past, mark{time.Now(), info.AckFloor.Stream})
+		i.forget(past.before(leastKept))
+		keep := i.b.cfg.keep
+		if isPrivate(i.mailbox) || i.crowded() {
+			keep = leastKept
 		}
+		if upTo := past.before(keep); upTo > purged && i.purge(upTo) {
+			purged = upTo
+		}
+		past = past.since(keep)
 	}
 }
 
@@ -248,16 +287,38 @@ type mark struct {
 	read uint64
 }
 
-// expired returns up to which result all may go, and the marks that are still of use.
-func (i *inbox) expired(marks []mark) (upTo uint64, rest []mark) {
-	keep := i.b.cfg.keep
-	if isPrivate(i.mailbox) || i.crowded() {
-		keep = leastKept
+// history is marks, oldest first.
+type history []mark
+
+// before returns up to where all was read d ago.
+func (h history) before(d time.Duration) (read uint64) {
+	for _, m := range h {
+		if time.Since(m.at) < d {
+			break
+		}
+		read = m.read
 	}
-	for len(marks) > 0 && time.Since(marks[0].at) > keep {
-		upTo, marks = marks[0].read, marks[1:]
+	return read
+}
+
+// since drops what is older than d, but for the last of it.
+func (h history) since(d time.Duration) history {
+	for len(h) > 1 && time.Since(h[1].at) > d {
+		h = h[1:]
 	}
-	return upTo, marks
+	return h
+}
+
+// forget drops what the server will not give out again: it has noted for some time that all
+// up to here was read.
+func (i *inbox) forget(upTo uint64) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for seq := range i.seen {
+		if seq <= upTo {
+			delete(i.seen, seq)
+		}
+	}
 }
 
 // crowded reports whether results take so much room that those that were read must go.
@@ -268,7 +329,7 @@ func (i *inbox) crowded() bool {
 	return err == nil && info.State.Msgs > uint64(i.b.cfg.resultCapacity/2)
 }
 
-func (i *inbox) purge(upTo uint64) {
+func (i *inbox) purge(upTo uint64) (ok bool) {
 	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
 	defer cancel()
 	err := i.b.remote.results.Purge(ctx,
@@ -276,4 +337,5 @@ func (i *inbox) purge(upTo uint64) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		i.b.cfg.logger.Warn("natspool: cannot remove results that were read", "pool", i.b.cfg.name, "error", err)
 	}
+	return err == nil
 }

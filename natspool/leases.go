@@ -97,6 +97,13 @@ func (h *hold) extendTo(t time.Time) {
 	}
 }
 
+// renew is for a message that the server has given out again, to us.
+func (h *hold) renew(t time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.isLost, h.expires = false, t
+}
+
 // lost reports whether the server may have given the message to somebody else.
 func (h *hold) lost() bool {
 	h.mu.Lock()

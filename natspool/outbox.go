@@ -1,6 +1,7 @@
 package natspool
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -13,7 +14,8 @@ import (
 // whether it took them. What it holds is bounded by those who send: a job's credit is free
 // only when its result is stored.
 type outbox struct {
-	js jetstream.JetStream
+	js      jetstream.JetStream
+	stopped context.Context // when it has ended, nothing is tried for longer than grace
 
 	mu     sync.Mutex
 	sent   map[*nats.Msg]*parcel // by the message, which is all that the client library gives back
@@ -27,14 +29,15 @@ type parcel struct {
 	msg   *nats.Msg
 	opts  []jetstream.PublishOpt
 	tries int
+	begun time.Time
 	// settle is told what the server said, and the error if it was one. It reports whether to
 	// try again. It must not block: it runs on the goroutine that reads the server's answers.
 	settle func(a answer, err error) (again bool)
 }
 
 // newOutbox makes one for up to pending messages on their way.
-func newOutbox(nc *nats.Conn, pending int) (*outbox, error) {
-	o := &outbox{sent: make(map[*nats.Msg]*parcel)}
+func newOutbox(stopped context.Context, nc *nats.Conn, pending int) (*outbox, error) {
+	o := &outbox{stopped: stopped, sent: make(map[*nats.Msg]*parcel)}
 	js, err := jetstream.New(nc,
 		jetstream.WithPublishAsyncMaxPending(pending),
 		jetstream.WithPublishAsyncTimeout(publishTimeout),
@@ -54,12 +57,16 @@ func newOutbox(nc *nats.Conn, pending int) (*outbox, error) {
 // publishTimeout is how long a stored message may go unanswered before it is sent again.
 const publishTimeout = 5 * time.Second
 
+// grace is how long a pool that was stopped goes on to tell the server what it has done.
+const grace = 2 * time.Second
+
 // send stores p.msg some time, and then tells p. It does not wait, unless more messages are on
 // their way than the outbox was made for.
 func (o *outbox) send(p *parcel) {
 	o.mu.Lock()
 	o.open++
 	o.mu.Unlock()
+	p.begun = time.Now()
 	o.publish(p)
 }
 
@@ -90,7 +97,11 @@ func (o *outbox) answered(m *nats.Msg, err error) {
 }
 
 func (o *outbox) settle(p *parcel, err error) {
-	if a := answerTo(err); p.settle(a, err) && a != givenUp {
+	a := answerTo(err)
+	if a != taken && o.stopped.Err() != nil && time.Since(p.begun) > grace {
+		a = givenUp
+	}
+	if p.settle(a, err) && a != givenUp {
 		p.tries++
 		// Not at once and not here: the client library may hold its lock.
 		time.AfterFunc(pause(p.tries), func() { o.publish(p) })

@@ -201,21 +201,15 @@ func (p *Pool[T, R]) do(ctx context.Context, op string, job T, opts []SubmitOpti
 // next pool with the mailbox has it.
 func (p *Pool[T, R]) Results() <-chan workerpool.Result[T, R] {
 	p.results.Do(func() {
-		go func() {
-			defer close(p.out)
-			in := p.b.openInbox()
-			if in == nil {
-				return
+		p.b.startReading(func() { close(p.out) }, func(in *inbox, l *letter) bool {
+			select {
+			case p.out <- p.result(l):
+				_ = in.read(l) // what is not acknowledged comes again, and is known
+				return true
+			case <-p.b.reading.ctx.Done():
+				return false
 			}
-			for l := range in.letters {
-				select {
-				case p.out <- p.result(l):
-					_ = in.read(l) // what is not acknowledged comes again, and is known
-				case <-p.b.reading.ctx.Done():
-					in.putBack(l)
-				}
-			}
-		}()
+		})
 	})
 	return p.out
 }
@@ -245,20 +239,14 @@ func (d *Delivery[T, R]) Ack() error { return d.ack() }
 // both are read. The channel is closed when that of Results would be.
 func (p *Pool[T, R]) Deliveries() <-chan *Delivery[T, R] {
 	p.deliveries.Do(func() {
-		go func() {
-			defer close(p.delivered)
-			in := p.b.openInbox()
-			if in == nil {
-				return
+		p.b.startReading(func() { close(p.delivered) }, func(in *inbox, l *letter) bool {
+			select {
+			case p.delivered <- p.delivery(in, l):
+				return true
+			case <-p.b.reading.ctx.Done():
+				return false
 			}
-			for l := range in.letters {
-				select {
-				case p.delivered <- p.delivery(in, l):
-				case <-p.b.reading.ctx.Done():
-					in.putBack(l)
-				}
-			}
-		}()
+		})
 	})
 	return p.delivered
 }

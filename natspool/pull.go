@@ -87,7 +87,7 @@ func (p *puller) pull(ctx context.Context) {
 			failed = 0
 			continue
 		}
-		if failed++; failed > 3 {
+		if failed++; failed%50 == 5 { // some seconds between one and the next
 			p.trouble(err)
 		}
 		sleep(ctx, pause(failed))
@@ -144,8 +144,7 @@ func (p *puller) drain(batch jetstream.MessageBatch) (got int, err error) {
 
 // line knows whether there is a connection.
 type line struct {
-	nc      *nats.Conn
-	changed chan nats.Status
+	nc *nats.Conn
 
 	mu   sync.Mutex
 	up   context.Context // ends when the connection does
@@ -154,17 +153,17 @@ type line struct {
 }
 
 func newLine(nc *nats.Conn) *line {
-	l := &line{nc: nc, changed: nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED), back: make(chan struct{})}
-	l.set(nc.IsConnected())
-	return l
+	return &line{nc: nc, back: make(chan struct{})}
 }
 
-// watch follows the connection until done is closed.
+// watch follows the connection until done is closed. Until then there is none.
 func (l *line) watch(done <-chan struct{}) {
-	defer l.nc.RemoveStatusListener(l.changed)
+	changed := l.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
+	defer l.nc.RemoveStatusListener(changed)
+	l.set(l.nc.IsConnected())
 	for {
 		select {
-		case _, open := <-l.changed:
+		case _, open := <-changed:
 			// A short interruption may be over already: who waits on the old connection is
 			// to know in any case.
 			l.set(false)

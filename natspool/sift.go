@@ -17,7 +17,7 @@ func (w *worker) sift() {
 
 func (w *worker) look(r *run) {
 	for n := 1; ; n++ {
-		finished, err := w.history(r)
+		finished, err := w.past(r)
 		switch {
 		case err == nil && finished:
 			w.acknowledge(r) // only the acknowledgement was lost
@@ -33,8 +33,8 @@ func (w *worker) look(r *run) {
 	}
 }
 
-// history asks the server whether the job has a result, and what is known of it.
-func (w *worker) history(r *run) (finished bool, err error) {
+// past asks the server whether the job has a result, and what is known of it.
+func (w *worker) past(r *run) (finished bool, err error) {
 	ctx, cancel := context.WithTimeout(w.stopped, askTimeout)
 	defer cancel()
 	_, err = w.r.results.GetLastMsgForSubject(ctx, w.r.subject("res", r.String()))

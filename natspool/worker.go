@@ -54,7 +54,7 @@ func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []b
 		most += p.credits.free
 	}
 	w.again, w.suspects = make(chan *run, most), make(chan *run, most)
-	out, err := newOutbox(b.nc, 4*most+64)
+	out, err := newOutbox(b.stopped.ctx, b.nc, 4*most+64)
 	if err != nil {
 		return nil, err
 	}
@@ -141,28 +141,10 @@ func (w *worker) work() {
 	stages[3].Wait()
 	w.pool.Close()
 	stages[4].Wait()
-	w.settle()
+	<-w.outbox.settled()
+	w.outbox.close()
 	close(beating)
 	stages[0].Wait()
-}
-
-// grace is how long a pool that was stopped goes on to tell the server what it has done.
-const grace = 2 * time.Second
-
-// settle waits until the server has taken the results. If it doesn't, and the pool was stopped,
-// they are given up: those jobs will run again.
-func (w *worker) settle() {
-	select {
-	case <-w.outbox.settled():
-	case <-w.stopped.Done():
-		late := time.NewTimer(grace)
-		defer late.Stop()
-		select {
-		case <-w.outbox.settled():
-		case <-late.C:
-		}
-	}
-	w.outbox.close()
 }
 
 // take is called for each job that comes from the server.
