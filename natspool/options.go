@@ -50,6 +50,7 @@ type config struct {
 	connectors int    // how many options say where the server is
 	connect    func(...nats.Option) (*nats.Conn, error)
 	conn       *nats.Conn
+	memory     bool // the server stores nothing on disk
 
 	// of the process
 	workers     int
@@ -180,6 +181,9 @@ func WithServer(s Connector) Option {
 		c.connectors++
 		if s != nil {
 			c.connect = s.Connect
+		}
+		if m, ok := s.(interface{ Memory() bool }); ok {
+			c.memory = m.Memory()
 		}
 	})
 }
@@ -352,8 +356,9 @@ func WithResultCapacity(n int) Option {
 }
 
 // WithDeadLetters sets how many dead letters are stored at most; the default is 100,000. When
-// there is no room, a job that has failed for good waits in the queue until there is: see to
-// them with [Pool.DeadLetters]. 0 is for none: then a failed job is only a result.
+// there is no room, a job that has failed for good waits until there is, in its worker's hands,
+// so that in the end none works: see to them with [Pool.DeadLetters]. 0 is for none: then a
+// failed job is only a result.
 func WithDeadLetters(n int) Option {
 	return optionFunc(func(c *config) { c.deadLetters = n })
 }

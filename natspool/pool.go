@@ -172,7 +172,8 @@ func (p *Pool[T, R]) Do(ctx context.Context, job T, opts ...SubmitOption) (R, er
 	return p.do(ctx, "Do", job, opts, true)
 }
 
-// TryDo is Do that returns [workerpool.ErrFull] when the queue is full.
+// TryDo is Do that does not wait for a place, nor for a server: as TrySubmit it returns an error
+// that wraps [workerpool.ErrFull] or [ErrUnavailable].
 func (p *Pool[T, R]) TryDo(ctx context.Context, job T, opts ...SubmitOption) (R, error) {
 	return p.do(ctx, "TryDo", job, opts, false)
 }

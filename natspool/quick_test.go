@@ -6,26 +6,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/boundedgo/workerpool/natspool"
+	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
-type local struct{ s *server.Server }
-
-func (l local) Connect(o ...nats.Option) (*nats.Conn, error) {
-	return nats.Connect("", append(o, nats.InProcessServer(l.s))...)
-}
-
-func startLocal(t testing.TB) local {
-	s, err := server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true, SyncInterval: time.Second})
+// startLocal starts a server that stores on disk and listens nowhere.
+func startLocal(t testing.TB) *natsembed.Server {
+	t.Helper()
+	s, err := natsembed.Start(natsembed.Options{Dir: t.TempDir()})
 	require.NoError(t, err)
-	s.Start()
-	require.True(t, s.ReadyForConnections(5*time.Second))
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	return local{s}
+	t.Cleanup(s.Shutdown)
+	return s
 }
 
 func TestQuick(t *testing.T) {

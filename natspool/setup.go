@@ -80,7 +80,9 @@ func (c config) streams(n names) []jetstream.StreamConfig {
 		})
 	}
 	for i := range streams {
-		streams[i].Storage = jetstream.FileStorage
+		if c.memory {
+			streams[i].Storage = jetstream.MemoryStorage // file storage is 0
+		}
 		streams[i].Replicas = c.replicas
 		streams[i].Duplicates = memory
 	}
