@@ -325,7 +325,7 @@ func (b *base) leaveWork(ctx context.Context) error {
 	}
 	b.close()
 	if b.worker != nil {
-		b.worker.leaving.Store(true)
+		b.worker.giveBack()
 	}
 	b.reading.off(nil)
 	b.pulling.off(nil)

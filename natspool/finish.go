@@ -31,6 +31,7 @@ func plain(err error) error {
 
 func (w *worker) finish(r *run, value []byte, err error) {
 	switch {
+	case !r.mine(): // it was given back
 	case r.hold.lost():
 		w.counts.leaseLost.Add(1)
 		w.letGo(r)
@@ -103,7 +104,7 @@ func (w *worker) outcome(r *run) *outcome {
 		attempts = r.note.Attempts
 	}
 	return &outcome{
-		job: r.hold.msg.Data(), attempts: attempts, key: r.key, worker: w.cfg.process,
+		job: r.hold.msg.Data, attempts: attempts, key: r.key, worker: w.cfg.process,
 		submitted: r.submitted, started: r.started, finished: r.finished,
 	}
 }

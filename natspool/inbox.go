@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -141,7 +142,7 @@ func (i *inbox) run() {
 	rest.Go(func() { i.leases.keep(quiet) })
 	rest.Go(func() { i.tidy(quiet) })
 	rest.Go(i.endWhenRead)
-	p := &puller{line: i.b.line, cons: i.cons, credits: i.credits, take: i.take, trouble: func(err error) {
+	p := &puller{line: i.b.line, stream: i.b.remote.names.results(), consumer: readerOf(i.mailbox), credits: i.credits, take: i.take, trouble: func(err error) {
 		i.b.cfg.logger.Warn("natspool: cannot take results; trying again", "pool", i.b.cfg.name, "error", err)
 	}}
 	p.pull(i.pulling.ctx)
@@ -157,11 +158,11 @@ func (i *inbox) end() {
 }
 
 // take is called for each result that comes.
-func (i *inbox) take(msg jetstream.Msg) {
+func (i *inbox) take(msg *nats.Msg) {
 	meta, err := msg.Metadata()
-	a, ok := addressOf(msg.Subject())
+	a, ok := addressOf(msg.Subject)
 	if err != nil || !ok {
-		i.b.cfg.logger.Error("natspool: message that is no result", "pool", i.b.cfg.name, "subject", clip(msg.Subject()))
+		i.b.cfg.logger.Error("natspool: message that is no result", "pool", i.b.cfg.name, "subject", clip(msg.Subject))
 		_ = msg.Term()
 		i.credits.give(1)
 		return
@@ -172,7 +173,7 @@ func (i *inbox) take(msg jetstream.Msg) {
 		return
 	}
 	l.hold = i.leases.take(msg)
-	l.outcome, l.err = decodeOutcome(msg.Data())
+	l.outcome, l.err = decodeOutcome(msg.Data)
 	i.mu.Lock()
 	i.seen[l.seq] = l
 	i.mu.Unlock()
@@ -182,7 +183,7 @@ func (i *inbox) take(msg jetstream.Msg) {
 // again reports whether the result has come before, and answers for it. The server notes
 // acknowledgements a moment later: when it has crashed, it gives out again what was
 // acknowledged just before. And after a cut in the connection it gives out what is still here.
-func (i *inbox) again(seq uint64, msg jetstream.Msg) bool {
+func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
 	i.mu.Lock()
 	l, ok := i.seen[seq]
 	i.mu.Unlock()

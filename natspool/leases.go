@@ -3,10 +3,10 @@ package natspool
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // leases tells the server again and again that messages are in good hands, until they are
@@ -22,7 +22,8 @@ type leases struct {
 
 // hold is a message that this process has.
 type hold struct {
-	msg jetstream.Msg
+	msg *nats.Msg
+	run atomic.Pointer[run] // nil if it is a result
 
 	mu      sync.Mutex
 	expires time.Time // on the monotonic clock
@@ -35,7 +36,7 @@ func newLeases(nc *nats.Conn, length time.Duration) *leases {
 }
 
 // take begins to keep msg, which has just come.
-func (l *leases) take(msg jetstream.Msg) *hold {
+func (l *leases) take(msg *nats.Msg) *hold {
 	h := &hold{msg: msg, expires: time.Now().Add(l.length)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,12 +68,7 @@ func (l *leases) keep(done <-chan struct{}) {
 // extend asks for another lease for all that is held.
 func (l *leases) extend() {
 	begin := time.Now()
-	l.mu.Lock()
-	all := make([]*hold, 0, len(l.held))
-	for h := range l.held {
-		all = append(all, h)
-	}
-	l.mu.Unlock()
+	all := l.all()
 	// What is lost stays lost: the server may have given it to somebody else.
 	kept := all[:0]
 	for _, h := range all {
@@ -87,6 +83,17 @@ func (l *leases) extend() {
 	for _, h := range kept {
 		h.extendTo(begin.Add(l.length))
 	}
+}
+
+// all returns what is held.
+func (l *leases) all() []*hold {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]*hold, 0, len(l.held))
+	for h := range l.held {
+		all = append(all, h)
+	}
+	return all
 }
 
 func (h *hold) extendTo(t time.Time) {

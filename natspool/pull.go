@@ -2,12 +2,14 @@ package natspool
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // credits bounds how many messages a process holds: one for each, given back when it is
@@ -26,23 +28,16 @@ func newCredits(n, least int) *credits {
 // maxBatch is how many messages are asked for at once.
 const maxBatch = 512
 
-// take waits until there are some, takes all, and says how many. It is for one caller.
-func (c *credits) take(ctx context.Context) int {
-	for {
-		c.mu.Lock()
-		if c.free >= c.least {
-			n := min(c.free, maxBatch)
-			c.free -= n
-			c.mu.Unlock()
-			return n
-		}
-		c.mu.Unlock()
-		select {
-		case <-c.more:
-		case <-ctx.Done():
-			return 0
-		}
+// take takes all there are, if they are enough for a request.
+func (c *credits) take() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.free < c.least {
+		return 0
 	}
+	n := min(c.free, maxBatch)
+	c.free -= n
+	return n
 }
 
 func (c *credits) give(n int) {
@@ -59,87 +54,175 @@ func (c *credits) give(n int) {
 }
 
 // puller takes messages from a consumer, as many as there are credits for.
+//
+// It speaks the protocol of pull requests itself. Rejected: the client library's Fetch, which
+// makes a subscription for each batch, and when it is cancelled loses what was on its way: that
+// would come again only when its lease has ended. And its Messages, which asks for more by
+// itself, and holds what nobody gives a sign of life for.
 type puller struct {
-	line    *line
-	cons    jetstream.Consumer
-	credits *credits
-	take    func(jetstream.Msg)
-	trouble func(error)
+	line             *line
+	stream, consumer string
+	credits          *credits
+	take             func(*nats.Msg) // must not block
+	trouble          func(error)
+
+	mu     sync.Mutex
+	owed   int       // messages asked for that have not come
+	heard  time.Time // when something came
+	broken chan error
 }
 
-// pullWait is how long a request for messages stands when there are none, and pullBeat how
-// often the server says meanwhile that it is still there.
 const (
-	pullWait = 5 * time.Second
-	pullBeat = 500 * time.Millisecond
+	// pullWait is how long a request for messages stands when there are none, and pullBeat
+	// how often the server says meanwhile that it is still there.
+	pullWait = 30 * time.Second
+	pullBeat = time.Second
+	// pullGather is how long to wait with a request after another has expired: they tend to
+	// expire together.
+	pullGather = 5 * time.Millisecond
+	// drainWait is how long to wait at most for what was on its way at the end.
+	drainWait = 2 * time.Second
 )
 
 // pull goes on until ctx ends.
 func (p *puller) pull(ctx context.Context) {
-	for failed := 0; ctx.Err() == nil; {
-		n := p.credits.take(ctx)
-		if n == 0 {
+	for failed := 0; ; {
+		up := p.line.wait(ctx)
+		if up == nil {
 			return
 		}
-		got, err := p.fetch(ctx, n)
-		p.credits.give(n - got)
-		if err == nil || got > 0 {
-			failed = 0
-			continue
+		begin := time.Now()
+		err := p.session(ctx, up)
+		if ctx.Err() != nil {
+			return
 		}
-		if failed++; failed%50 == 5 { // some seconds between one and the next
+		if failed++; time.Since(begin) > 10*pullBeat {
+			failed = 0
+		}
+		if err != nil && failed%50 == 5 { // some seconds between one and the next
 			p.trouble(err)
 		}
 		sleep(ctx, pause(failed))
 	}
 }
 
-// fetch takes up to n messages: those that are there, or else those that come.
-//
-// A request that is cancelled may have been answered already: those messages come again only
-// when their lease has ended. So the first request, which is likely to be answered, is not
-// cancelled, and the second one, which was not when it was made, is.
-func (p *puller) fetch(ctx context.Context, n int) (got int, err error) {
-	up := p.line.wait(ctx)
-	if up == nil {
-		return 0, ctx.Err()
-	}
-	batch, err := p.cons.FetchNoWait(n)
+// session takes messages until ctx or the connection ends, or the consumer does not answer.
+func (p *puller) session(ctx, up context.Context) error {
+	p.mu.Lock()
+	p.owed, p.heard, p.broken = 0, time.Now(), make(chan error, 1)
+	p.mu.Unlock()
+	inbox := p.line.nc.NewInbox()
+	sub, err := p.line.nc.Subscribe(inbox, p.receive)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if got, err = p.drain(batch); got > 0 || err != nil || ctx.Err() != nil {
-		return got, err
+	closed := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(closed) })
+	// How much comes is bounded by the credits; to drop some would be to wait for a lease.
+	if err = sub.SetPendingLimits(-1, -1); err == nil {
+		err = p.ask(ctx, up, inbox)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pullWait)
-	defer cancel()
-	// A request made on a connection that is gone is forgotten by the server.
-	stop := context.AfterFunc(up, cancel)
-	defer stop()
-	if ctx.Err() != nil {
-		return 0, nil
+	// What was on its way still comes.
+	if up.Err() == nil && sub.Drain() == nil {
+		wait(up, closed, drainWait)
 	}
-	batch, err = p.cons.Fetch(n, jetstream.FetchContext(ctx), jetstream.FetchHeartbeat(pullBeat))
-	if err != nil {
-		return 0, err
-	}
-	got, err = p.drain(batch)
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		err = nil
-	}
-	return got, err
+	_ = sub.Unsubscribe() // has an effect only if it did not drain
+	<-closed
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.credits.give(p.owed)
+	p.owed = 0
+	return err
 }
 
-func (p *puller) drain(batch jetstream.MessageBatch) (got int, err error) {
-	for msg := range batch.Messages() {
-		got++
+// ask sends a request whenever there are credits.
+func (p *puller) ask(ctx, up context.Context, inbox string) error {
+	tick := time.NewTicker(pullBeat)
+	defer tick.Stop()
+	to := fmt.Sprintf("$JS.API.CONSUMER.MSG.NEXT.%s.%s", p.stream, p.consumer)
+	for {
+		if n := p.credits.take(); n > 0 {
+			p.mu.Lock()
+			p.owed += n
+			p.mu.Unlock()
+			body, err := json.Marshal(pullRequest{n, pullWait, pullBeat})
+			if err == nil {
+				err = p.line.nc.PublishRequest(to, inbox, body)
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-p.credits.more:
+		case <-ctx.Done():
+			return nil
+		case <-up.Done():
+			return nil
+		case err := <-p.broken:
+			return err
+		case <-tick.C:
+			if p.silent() {
+				return errSilent
+			}
+		}
+	}
+}
+
+var errSilent = errors.New("the server does not answer")
+
+// pullRequest is what a consumer is asked.
+type pullRequest struct {
+	Batch   int           `json:"batch"`
+	Expires time.Duration `json:"expires"`
+	Beat    time.Duration `json:"idle_heartbeat"`
+}
+
+// silent reports whether messages are owed, and nothing has come for too long.
+func (p *puller) silent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.owed > 0 && time.Since(p.heard) > 3*pullBeat
+}
+
+// receive is called for each message that comes: one of the stream, or one about a request.
+func (p *puller) receive(msg *nats.Msg) {
+	status := ""
+	if len(msg.Data) == 0 && msg.Header != nil {
+		status = msg.Header.Get("Status")
+	}
+	p.mu.Lock()
+	p.heard = time.Now()
+	if status == "" {
+		p.owed--
+		p.mu.Unlock()
 		p.take(msg)
+		return
 	}
-	err = batch.Error()
-	if errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrNoMessages) {
-		err = nil
+	defer p.mu.Unlock()
+	if status == "100" { // a sign of life
+		return
 	}
-	return got, err
+	left, err := strconv.Atoi(msg.Header.Get("Nats-Pending-Messages"))
+	if err != nil || left < 0 || left > p.owed {
+		// It is not about one request, but about the consumer.
+		p.fail(fmt.Errorf("%s %s", status, msg.Header.Get("Description")))
+		return
+	}
+	p.owed -= left
+	time.AfterFunc(pullGather, func() { p.credits.give(left) })
+	if status != "408" && status != "404" { // neither expired, nor that there was none
+		p.fail(fmt.Errorf("%s %s", status, msg.Header.Get("Description")))
+	}
+}
+
+// fail is called with mu held.
+func (p *puller) fail(err error) {
+	select {
+	case p.broken <- err:
+	default:
+	}
 }
 
 // line knows whether there is a connection.

@@ -3,9 +3,10 @@ package natspool
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go"
 )
 
 // run is a job that this process holds.
@@ -21,6 +22,7 @@ type run struct {
 
 	note  note // what is known of earlier attempts
 	noted bool // there is one on the server
+	state atomic.Int32
 	alone bool // in the lane for suspects, which waits for done
 	done  chan struct{}
 
@@ -29,27 +31,35 @@ type run struct {
 	again             bool          // if there is to be one
 }
 
+// States of a run, from when it is in the queue of the pool in this process.
+const (
+	waits    = 1
+	begun    = 2
+	returned = 3 // to the server, while it was in the queue
+)
+
 // newRun reads what the server says of a message.
-func newRun(w *worker, msg jetstream.Msg, from *credits) (*run, error) {
+func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return nil, err
 	}
-	a, ok := addressOf(msg.Subject())
+	a, ok := addressOf(msg.Subject)
 	if !ok {
-		return nil, errors.New("subject without an address: " + clip(msg.Subject()))
+		return nil, errors.New("subject without an address: " + clip(msg.Subject))
 	}
 	r := &run{
 		address: a, worker: w, credits: from,
 		seq: meta.Sequence.Stream, delivered: meta.NumDelivered, submitted: meta.Timestamp,
 	}
-	if h := msg.Headers(); h != nil {
+	if h := msg.Header; h != nil {
 		r.key = h.Get(headerKey)
 		if t, err := time.Parse(time.RFC3339Nano, h.Get(headerSubmitted)); err == nil {
 			r.submitted = t
 		}
 	}
 	r.hold = w.leases.take(msg)
+	r.hold.run.Store(r)
 	return r, nil
 }
 
@@ -58,6 +68,12 @@ const (
 	headerKey       = "Wp-Key"
 	headerSubmitted = "Wp-Submitted" // of a delayed job, which the server stores again when it is due
 )
+
+// mine reports whether whoever asks, on the way of the job, has to see to it. The other one is
+// giveBack, which takes it out of the queue.
+func (r *run) mine() bool {
+	return r.state.CompareAndSwap(waits, begun) || r.state.Load() == begun
+}
 
 // attempts is how many times the job has been tried, once this one is over.
 func (r *run) attempts() int { return r.note.Attempts + 1 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/boundedgo/workerpool"
@@ -88,7 +89,7 @@ func (w *worker) poolOptions(most int) []workerpool.Option {
 // each partition.
 func (w *worker) makePullers(ctx context.Context) error {
 	add := func(s jetstream.Stream, want jetstream.ConsumerConfig, most, least int) error {
-		cons, err := ensure(ctx, w.cfg, func(ctx context.Context) (jetstream.Consumer, error) {
+		_, err := ensure(ctx, w.cfg, func(ctx context.Context) (jetstream.Consumer, error) {
 			return ensureConsumer(ctx, w.cfg, s, want)
 		})
 		if err != nil {
@@ -96,8 +97,8 @@ func (w *worker) makePullers(ctx context.Context) error {
 		}
 		from := newCredits(most, least)
 		w.pullers = append(w.pullers, &puller{
-			line: w.line, cons: cons, credits: from, trouble: w.trouble,
-			take: func(m jetstream.Msg) { w.take(m, from) },
+			line: w.line, stream: s.CachedInfo().Config.Name, consumer: want.Durable, credits: from, trouble: w.trouble,
+			take: func(m *nats.Msg) { w.take(m, from) },
 		})
 		return nil
 	}
@@ -148,10 +149,10 @@ func (w *worker) work() {
 }
 
 // take is called for each job that comes from the server.
-func (w *worker) take(msg jetstream.Msg, from *credits) {
+func (w *worker) take(msg *nats.Msg, from *credits) {
 	r, err := newRun(w, msg, from)
 	if err != nil {
-		w.cfg.logger.Error("natspool: message that is no job", "pool", w.cfg.name, "subject", clip(msg.Subject()), "error", err)
+		w.cfg.logger.Error("natspool: message that is no job", "pool", w.cfg.name, "subject", clip(msg.Subject), "error", err)
 		_ = msg.Term() // the log has it; it would come again for ever
 		from.give(1)
 		return
@@ -165,14 +166,25 @@ func (w *worker) take(msg jetstream.Msg, from *credits) {
 }
 
 func (w *worker) start(r *run) {
-	if err := w.pool.Submit(context.Background(), r); err != nil { // it was stopped
+	r.state.Store(waits)
+	if err := w.pool.Submit(context.Background(), r); err != nil && r.mine() { // it was stopped
 		w.handBack(r)
+	}
+}
+
+// giveBack gives back what waits for a worker, at once: those may be busy for long.
+func (w *worker) giveBack() {
+	w.leaving.Store(true)
+	for _, h := range w.leases.all() {
+		if r := h.run.Load(); r != nil && r.state.CompareAndSwap(waits, returned) {
+			w.handBack(r)
+		}
 	}
 }
 
 // run is what the pool in this process calls for each job.
 func (w *worker) run(ctx context.Context, r *run) ([]byte, error) {
-	if w.leaving.Load() {
+	if !r.mine() || w.leaving.Load() {
 		return nil, errHandBack
 	}
 	if r.hold.lost() {
@@ -183,7 +195,7 @@ func (w *worker) run(ctx context.Context, r *run) ([]byte, error) {
 	r.hold.tell(cancel)
 	r.started = time.Now()
 	defer func() { r.finished = time.Now() }()
-	value, err := w.handler(ctx, r.hold.msg.Data())
+	value, err := w.handler(ctx, r.hold.msg.Data)
 	if err != nil && w.cfg.hasRetry {
 		err = &tried{r, err}
 	}
