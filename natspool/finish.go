@@ -32,12 +32,18 @@ func plain(err error) error {
 func (w *worker) finish(r *run, value []byte, err error) {
 	switch {
 	case !r.mine(): // it was given back
+		return
 	case r.hold.lost():
 		w.counts.leaseLost.Add(1)
 		w.letGo(r)
+		return
 	case err == nil:
 		w.succeed(r, value)
-	case errors.Is(err, errHandBack), w.stopped.Err() != nil && !isFinal(err):
+		return
+	}
+	v := w.judge(err)
+	switch {
+	case v.handBack, w.stopped.Err() != nil && !v.final:
 		// It was interrupted, or has not begun: not its own failure. Whoever gets it next will
 		// try it as if this had not been.
 		w.handBack(r)
@@ -46,15 +52,29 @@ func (w *worker) finish(r *run, value []byte, err error) {
 		r.note.Attempts++
 		w.putBack(r)
 	default:
-		w.fail(r, err)
+		w.failAs(r, v.failure)
 	}
 }
 
-// isFinal reports whether err says something about the job, even when the pool was stopped
-// while it ran.
-func isFinal(err error) bool {
-	_, panicked := as[*workerpool.PanicError](err)
-	return panicked || is(err, workerpool.ErrGoexit)
+// verdict is what an error means for its job.
+type verdict struct {
+	handBack bool   // the job did not begin
+	final    bool   // it says something about the job, even when the pool was stopped meanwhile
+	failure  []byte // of encodeError
+}
+
+// judge calls methods of an error which may be anything: one that panics or ends the goroutine
+// is to cost no more than its text.
+func (w *worker) judge(err error) (v verdict) {
+	v = verdict{final: true, failure: encodeError(fmt.Errorf("%T, whose methods end the goroutine", err), nil)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, panicked := as[*workerpool.PanicError](err)
+		v = verdict{is(err, errHandBack), panicked || is(err, workerpool.ErrGoexit), encodeError(err, w.cfg.errs)}
+	}()
+	<-done
+	return v
 }
 
 // succeed stores the result of a job that returned value.
@@ -66,9 +86,11 @@ func (w *worker) succeed(r *run, value []byte) {
 
 // fail stores the failure of a job as a dead letter, and then as its result: in this order,
 // so that there is no result without its dead letter.
-func (w *worker) fail(r *run, err error) {
+func (w *worker) fail(r *run, err error) { w.failAs(r, encodeError(err, w.cfg.errs)) }
+
+func (w *worker) failAs(r *run, failure []byte) {
 	o := w.outcome(r)
-	o.failure = encodeError(err, w.cfg.errs)
+	o.failure = failure
 	failed := func() { w.counts.failed.Add(1) }
 	if w.r.dead == nil {
 		w.store(r, o, failed)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/boundedgo/workerpool"
 	"github.com/boundedgo/workerpool/natspool"
+	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
 func newPool[T, R any](t testing.TB, s natspool.Connector, fn workerpool.Func[T, R], opts ...natspool.Option) *natspool.Pool[T, R] {
@@ -35,4 +36,13 @@ func soon(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// startLocal starts a server that stores on disk and listens nowhere.
+func startLocal(t testing.TB) *natsembed.Server {
+	t.Helper()
+	s, err := natsembed.Start(natsembed.Options{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(s.Shutdown)
+	return s
 }

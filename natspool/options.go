@@ -150,7 +150,7 @@ func (c config) validate() error {
 		within("WithCapacity", c.capacity, 1, maxCapacity),
 		within("WithMaxInFlight", c.maxInFlight, 1, maxCapacity),
 		within("WithPartitions", c.partitions, 0, maxPartitions),
-		within("WithReplicas", c.replicas, 1, 5),
+		c.check(c.replicas == 1 || c.replicas == 3 || c.replicas == 5, "WithReplicas(%d): must be 1, 3 or 5", c.replicas),
 		within("WithResultCapacity", c.resultCapacity, minResults, maxCapacity),
 		within("WithDeadLetters", c.deadLetters, 0, maxCapacity),
 		lasting("WithLease", c.lease, minLease, maxLease),

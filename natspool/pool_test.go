@@ -133,7 +133,7 @@ func TestDeadLettersComeBack(t *testing.T) {
 	assert.Equal(t, 1, d.Value)
 }
 
-func TestFull(t *testing.T) {
+func TestP4_FullQueue(t *testing.T) {
 	s := startLocal(t)
 	c := newClient[int, int](t, s, natspool.WithCapacity(10))
 	for i := range 10 {
@@ -156,7 +156,7 @@ func TestFull(t *testing.T) {
 	_ = p
 }
 
-func TestDelay(t *testing.T) {
+func TestP9_NotEarly(t *testing.T) {
 	s := startLocal(t)
 	p := newPool(t, s, func(context.Context, int) (time.Time, error) { return time.Now(), nil })
 	begin := time.Now()
