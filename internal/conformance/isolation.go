@@ -19,13 +19,16 @@ func isolationChecks() (checks []check) {
 			checks = append(checks, check{e.name, func(t *testing.T, m Maker) { checkSizeStays(t, m, e) }})
 		}
 	}
-	for name, end := range map[string]func(){
-		"panics":       func() { panic("boom") },
-		"calls Goexit": runtime.Goexit,
+	for _, bad := range []struct {
+		name string
+		end  func()
+	}{
+		{"panics", func() { panic("boom") }},
+		{"calls Goexit", runtime.Goexit},
 	} {
 		checks = append(checks,
-			check{"a limiter that " + name, func(t *testing.T, m Maker) { checkBadLimiter(t, m, end) }},
-			check{"a retry policy that " + name, func(t *testing.T, m Maker) { checkBadPolicy(t, m, end) }})
+			check{"a limiter that " + bad.name, func(t *testing.T, m Maker) { checkBadLimiter(t, m, bad.end) }},
+			check{"a retry policy that " + bad.name, func(t *testing.T, m Maker) { checkBadPolicy(t, m, bad.end) }})
 	}
 	return checks
 }

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -137,15 +138,20 @@ func checkCrawler(t *testing.T, m Maker, workers, buffer int) {
 }
 
 // Several goroutines of one job call at once. Those that need its place take turns, so that
-// the bound holds.
+// the bound holds for the jobs inside, and for those that go on after a call.
 func checkGoroutinesOfOneJob(t *testing.T, m Maker, workers, buffer int) {
+	var g gauge
 	tr := try(t, m, Settings{Workers: workers, Buffer: buffer},
-		yielding(),
+		doing("work", func(_ *trial, _ context.Context, job Job) (Value, error) {
+			g.work()
+			return valueOf(job), nil
+		}),
 		doing("fan out", func(tr *trial, ctx context.Context, job Job) (Value, error) {
+			g.work()
 			var wg sync.WaitGroup
 			for n := range job.Times {
 				wg.Go(func() {
-					inner := Job{N: 100*(job.N+1) + n, Do: "yield"}
+					inner := Job{N: 100*(job.N+1) + n, Do: "work"}
 					value, err := tr.pool.Do(ctx, inner)
 					if tr.nested(err) {
 						tr.succeeded(inner, value, err)
@@ -153,15 +159,41 @@ func checkGoroutinesOfOneJob(t *testing.T, m Maker, workers, buffer int) {
 				})
 			}
 			wg.Wait()
+			g.work()
 			return valueOf(job), nil
 		}))
-	jobs := plain("fan out", 0, workers-1)
+	jobs := plain("fan out", 0, 3*workers)
 	for i := range jobs {
-		jobs[i].Times = 8
+		jobs[i].Times = 6
 	}
+	reader := tr.goReadToEnd()
 	tr.submitAll(jobs...)
-	tr.allSucceeded(tr.read(len(jobs)))
-	assert.LessOrEqual(t, tr.peak, 2*workers, "jobs at once, and as many that wait inside a call")
+	require.NoError(t, tr.wait(t.Context())) // Close would refuse the jobs inside
+	tr.close()
+	tr.allSucceeded(result(tr, "the end of Results", reader))
+	assert.LessOrEqual(t, g.peak, workers, "jobs that work at once")
+}
+
+// gauge knows how many work at once at most.
+type gauge struct {
+	mu        sync.Mutex
+	now, peak int
+}
+
+// work takes long enough that others may begin meanwhile.
+func (g *gauge) work() {
+	g.add(1)
+	defer g.add(-1)
+	for range 10 {
+		runtime.Gosched()
+	}
+}
+
+func (g *gauge) add(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.now += n
+	g.peak = max(g.peak, g.now)
 }
 
 func checkNestedBadEnds(t *testing.T, m Maker, workers, buffer int) {
