@@ -86,6 +86,11 @@ func (tr *trial) standardActions() actions {
 			defer runtime.Goexit()
 			panic("lost")
 		},
+		"panic in a Goexit": func(context.Context, Job) (Value, error) {
+			defer func() { panic("boom") }()
+			runtime.Goexit()
+			return Value{}, nil
+		},
 		"recover": func(_ context.Context, job Job) (_ Value, err error) {
 			defer func() { err = fmt.Errorf("recovered %v: %w", recover(), fail(job)) }()
 			panic("boom")

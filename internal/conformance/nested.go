@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -22,6 +23,8 @@ func nestedChecks() []check {
 		{"goroutines of one job", sizes(checkGoroutinesOfOneJob)},
 		{"bad ends inside", sizes(checkNestedBadEnds)},
 		{"Stop while nested", sizes(checkStopNested)},
+		{"not after Stop", checkNestedAfterStop},
+		{"no longer than the job runs", checkContextOfEndedJob},
 	}
 }
 
@@ -245,4 +248,52 @@ func checkStopNested(t *testing.T, m Maker, workers, buffer int) {
 	for _, r := range tr.accountFor(jobs, rs) {
 		assert.ErrorIs(t, r.Err, workerpool.ErrStopped)
 	}
+}
+
+// A job that goes on after Stop submits nothing more.
+func checkNestedAfterStop(t *testing.T, m Maker) {
+	tr := try(t, m, Settings{Workers: 2, Buffer: 4},
+		doing("go on", func(tr *trial, ctx context.Context, job Job) (Value, error) {
+			err := tr.pause(ctx, job)
+			if err == nil {
+				return valueOf(job), nil // in the next pool
+			}
+			ctx = context.WithoutCancel(ctx)
+			tr.refused(tr.pool.Submit(ctx, Job{N: 100}), workerpool.ErrStopped)
+			tr.refused(tr.pool.TrySubmit(Job{N: 101}), workerpool.ErrStopped)
+			_, doErr := tr.pool.Do(ctx, Job{N: 102})
+			tr.refused(doErr, workerpool.ErrStopped)
+			return Value{}, err
+		}))
+	jobs := plain("go on", 1, 2)
+	tr.submitAll(jobs...)
+	tr.awaitRunning(2)
+	tr.accountFor(jobs, tr.stop())
+	tr.never(100, 101, 102)
+}
+
+// The context of a job that has ended is one like any other. The pool is full, so that who had
+// a place lent would run, and who has none gives up.
+func checkContextOfEndedJob(t *testing.T, m Maker) {
+	leaked := make(chan context.Context, 1)
+	tr := try(t, m, Settings{Workers: 1, Buffer: 1},
+		doing("leak", func(_ *trial, ctx context.Context, job Job) (Value, error) {
+			leaked <- context.WithoutCancel(ctx)
+			return valueOf(job), nil
+		}))
+	tr.submitAll(Job{N: 100, Do: "leak"})
+	tr.allSucceeded(tr.read(1))
+	old, _ := receive(leaked)
+	if err := tr.wait(old); !tr.traits.NestedMayRefuse {
+		assert.NoError(t, err, "it does not wait for itself")
+	}
+	jobs := tr.fill()
+	ctx, cancel := context.WithTimeout(old, 20*time.Millisecond)
+	defer cancel()
+	_, err := tr.do(ctx, Job{N: 101})
+	assert.Error(t, err)
+	assert.Error(t, tr.submit(ctx, Job{N: 102}))
+	tr.finish(jobs)
+	tr.never(101, 102)
+	assert.Equal(t, 1, tr.peak, "jobs at once")
 }

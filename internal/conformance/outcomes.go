@@ -47,6 +47,7 @@ func endings() []ending {
 		}},
 		{"call Goexit", exited},
 		{"call Goexit in a panic", exited},
+		{"panic in a Goexit", panicked("boom")},
 		{"recover", func(tr *trial, _ Job, _ Value, err error) {
 			assert.EqualError(tr.t, err, "recovered boom: "+errOwn.Error())
 		}},
