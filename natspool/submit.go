@@ -82,10 +82,10 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 	if len(job) > b.cfg.maxJobBytes {
 		return b.cfg.error([]error{ErrTooLarge}, "%s: job of %d bytes: WithMaxJobBytes is %d", op, len(job), b.cfg.maxJobBytes)
 	}
-	if err := b.enter(op, &b.submits); err != nil {
+	if err := b.enter(op); err != nil {
 		return err
 	}
-	defer b.leave(&b.submits)
+	defer b.exit()
 	msg, opts := b.message(s, to, job)
 	var last error
 	unsure := false // whether an earlier try was stored
@@ -186,11 +186,15 @@ func (b *base) unavailable(op string, err error) error {
 
 // notStored is for a call whose ctx has ended.
 func (b *base) notStored(ctx context.Context, op string, last error) error {
+	var wraps []error
+	if op == "Do" || op == "TryDo" { // whose other errors don't say whether the job has run
+		wraps = append(wraps, workerpool.ErrNotRun)
+	}
 	switch {
 	case last == nil:
-		return b.contextError(ctx, op, workerpool.ErrNotRun)
+		return b.contextError(ctx, op, wraps...)
 	case answerTo(last) == full:
-		return b.contextError(ctx, op+": waited for a place, of which there are "+strconv.Itoa(b.cfg.capacity), workerpool.ErrNotRun)
+		return b.contextError(ctx, op+": waited for a place, of which there are "+strconv.Itoa(b.cfg.capacity), wraps...)
 	default:
 		// It may have been stored: this is not to say that it was not.
 		return b.contextError(ctx, op+": no answer ("+last.Error()+")", ErrUnavailable)
