@@ -117,7 +117,10 @@ func (t *Tuner) run(ctx context.Context, k *knee, every time.Duration) {
 	defer t.ended()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	for ok := t.pool.Resize(k.size) == nil; ok; ok = t.look(k) {
+	if ctx.Err() != nil {
+		return
+	}
+	for ok := t.begin(k); ok; ok = t.look(k) {
 		select {
 		case <-ctx.Done():
 			return
@@ -127,6 +130,14 @@ func (t *Tuner) run(ctx context.Context, k *knee, every time.Duration) {
 			return
 		}
 	}
+}
+
+// begin moves the size into the bounds. Whoever has started the tuner may have resized the pool
+// since: a size within the bounds is for the first look, which goes on from there.
+func (t *Tuner) begin(k *knee) bool {
+	size := t.pool.Stats().Workers
+	within := k.clamp(float64(size))
+	return within == size || t.pool.Resize(within) == nil
 }
 
 // look reads what the pool does, and resizes it if need be. It reports whether there is

@@ -108,6 +108,39 @@ func TestStartOnAClosedPool(t *testing.T) {
 	})
 }
 
+// What is done to the pool after Start, and before the tuner has had a look, is not undone.
+func TestResizeRightAfterStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		for _, step := range []struct{ least, set, want int }{{1, 20, 20}, {30, 40, 40}, {41, 50, 50}, {45, 2, 45}} {
+			tuner := start(t, p, autotune.Config{Min: step.least, Max: 60})
+			require.NoError(t, p.Resize(step.set))
+			synctest.Wait()
+			assert.Equal(t, step.want, p.Stats().Workers)
+			time.Sleep(500 * time.Millisecond)
+			assert.Equal(t, step.want, p.Stats().Workers)
+			assert.Equal(t, step.want, tuner.State().Size)
+			tuner.Stop()
+		}
+	})
+}
+
+// A context that has ended is the end before anything is done.
+func TestStartWithAnEndedContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		tuner, err := autotune.Start(ctx, p, autotune.Config{Min: 10, Max: 50})
+		require.NoError(t, err)
+		tuner.Stop()
+		assert.Equal(t, 4, p.Stats().Workers)
+		assert.True(t, tuner.State().Ended)
+	})
+}
+
 // The size is moved into the bounds at once, and one that somebody else has set is where the
 // tuner goes on from.
 func TestBounds(t *testing.T) {
