@@ -132,13 +132,12 @@ func (l *Limiter) next(epoch int) (wait time.Duration, aside *pause) {
 // Observe tells the limiter how an attempt ended that it let start. The pool calls it. It
 // does not block.
 func (l *Limiter) Observe(err error) {
-	var turnedAway interface{ RetryAfter() time.Duration }
-	away := err != nil && errors.As(err, &turnedAway)
+	after, away := retryAfter(err) // without the lock: methods of err may ask the limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch now := time.Now(); {
 	case away:
-		l.pace.turnedAway(now, turnedAway.RetryAfter())
+		l.pace.turnedAway(now, after)
 		if l.pause == nil {
 			l.pause = &pause{over: make(chan struct{})}
 		}
@@ -147,6 +146,22 @@ func (l *Limiter) Observe(err error) {
 		close(l.pause.over)
 		l.pause = nil
 	}
+}
+
+// retryAfter reports whether err turns an attempt away, and for how long. It calls methods of
+// an error which may be anything, such as a nil pointer: one that panics says nothing here, and
+// is the outcome of its job as it is.
+func retryAfter(err error) (after time.Duration, away bool) {
+	defer func() {
+		if recover() != nil {
+			after, away = 0, false
+		}
+	}()
+	var turnedAway interface{ RetryAfter() time.Duration }
+	if err == nil || !errors.As(err, &turnedAway) {
+		return 0, false
+	}
+	return turnedAway.RetryAfter(), true
 }
 
 // Rate returns how many attempts a second it lets start now, and 0 as long as it lets all.

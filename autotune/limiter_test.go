@@ -150,6 +150,65 @@ func TestThoseWhoWaitedStandAside(t *testing.T) {
 	}
 }
 
+// hint is an error of somebody else's making.
+type hint struct{ after func() time.Duration }
+
+func (*hint) Error() string               { return "with a hint" }
+func (e *hint) RetryAfter() time.Duration { return e.after() }
+
+// broken is an error that cannot be looked into.
+type broken struct{}
+
+func (broken) Error() string { return "broken" }
+func (broken) Unwrap() error { panic("of Unwrap") }
+
+// An error whose own methods panic fails its attempt, as it does without the limiter: the job
+// is tried again.
+func TestLimiterSurvivesBrokenErrors(t *testing.T) {
+	for _, bad := range []error{(*hint)(nil), broken{}} {
+		t.Run(fmt.Sprintf("%T", bad), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				l := autotune.NewLimiter()
+				assert.NotPanics(t, func() { l.Observe(bad) })
+				var calls atomic.Int64
+				p, err := workerpool.New(func(context.Context, int) (int, error) {
+					if calls.Add(1) == 1 {
+						return 0, bad
+					}
+					return 7, nil
+				}, workerpool.WithLimiter(l), workerpool.WithRetry(func(int, error) (time.Duration, bool) { return 0, true }))
+				require.NoError(t, err)
+				defer p.Stop()
+				got, err := p.Do(t.Context(), 1)
+				require.NoError(t, err)
+				assert.Equal(t, 7, got)
+				assert.Zero(t, l.Rate())
+			})
+		})
+	}
+}
+
+// An error may ask the limiter while it is asked itself.
+func TestObserveOfAnErrorThatAsksTheLimiter(t *testing.T) {
+	l := autotune.NewLimiter()
+	err := &hint{func() time.Duration {
+		if l.Rate() > 0 {
+			return 0
+		}
+		return time.Millisecond
+	}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.Observe(err)
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for itself")
+	}
+}
+
 // A pool that nobody has told anything, and a service that turns its first call away.
 func ExampleNewLimiter() {
 	var calls atomic.Int64
