@@ -11,11 +11,10 @@ import (
 
 // Limiter is a [workerpool.Limiter] that learns a quota from attempts that are turned away:
 // see [NewLimiter]. Its methods may be called from any goroutine, and several pools that
-// share a quota may share it.
+// share a quota may share it. The zero Limiter is one that has learned nothing yet.
 type Limiter struct {
-	turn chan struct{} // who has it waits for the next start; the others wait for it, in order
-
 	mu    sync.Mutex
+	turn  chan struct{} // who has it waits for the next start; the others wait for it, in order; nil until there are any
 	pace  pace
 	pause *pause // until an attempt has succeeded after it
 }
@@ -31,7 +30,7 @@ var _ workerpool.Limiter = (*Limiter)(nil)
 //
 // It is for a quota that is a rate. It has no goroutine and no timer of its own, and needs no
 // closing.
-func NewLimiter() *Limiter { return &Limiter{turn: make(chan struct{}, 1)} }
+func NewLimiter() *Limiter { return &Limiter{} }
 
 // Wait blocks until an attempt may start, or ctx ends: then it returns its cause. Who came
 // first goes first, but for those who were waiting when an attempt was turned away.
@@ -43,14 +42,14 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		return nil
 	}
 	for {
-		epoch := l.epoch()
+		turn, epoch := l.line()
 		select {
-		case l.turn <- struct{}{}:
+		case turn <- struct{}{}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 		aside, err := l.await(ctx, epoch)
-		<-l.turn
+		<-turn
 		if aside == nil || err != nil {
 			return err
 		}
@@ -109,11 +108,14 @@ func (l *Limiter) unlimited() bool {
 	return true
 }
 
-// epoch says how often an attempt was turned away.
-func (l *Limiter) epoch() int {
+// line returns where to wait, and how often an attempt was turned away.
+func (l *Limiter) line() (turn chan struct{}, epoch int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pace.epoch
+	if l.turn == nil {
+		l.turn = make(chan struct{}, 1)
+	}
+	return l.turn, l.pace.epoch
 }
 
 // next counts a start, if it may be now. Else it returns how long to wait before asking

@@ -84,6 +84,19 @@ func TestLimiterWhenAllAreTurnedAway(t *testing.T) {
 	})
 }
 
+func TestZeroLimiter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var l autotune.Limiter
+		starts(t, &l, 1)
+		l.Observe(workerpool.RetryAfter(errAway, time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		require.NoError(t, l.Wait(ctx))
+		assert.Equal(t, time.Second, time.Since(began))
+	})
+}
+
 func TestLimiterWaitEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := autotune.NewLimiter()
