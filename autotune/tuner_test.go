@@ -182,6 +182,25 @@ func TestGrowsToTheMost(t *testing.T) {
 	})
 }
 
+// However many short jobs there have been, jobs that take long are no outage.
+func TestLongJobsAfterManyShortOnes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 2, workerpool.WithoutResults())
+		defer p.Stop()
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 50})
+		defer tuner.Stop()
+		for range 20_000 { // one at a time, so that the size stays
+			_, err := p.Do(t.Context(), 10*time.Millisecond)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 2, tuner.State().Size)
+		for began := time.Now(); time.Since(began) < 2*time.Minute; {
+			require.NoError(t, p.Submit(t.Context(), 3*time.Second))
+		}
+		assert.Greater(t, tuner.State().Size, 10)
+	})
+}
+
 // Nobody reads the results, so more workers would only wait with theirs.
 func TestDoesNotGrowForAReader(t *testing.T) {
 	bubble(t, func(t *testing.T) {
