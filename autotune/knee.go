@@ -185,8 +185,8 @@ func (k *knee) weigh(r reading) {
 	if n < fewestJobs || n < enoughJobs && took < windowMost {
 		return
 	}
-	mean := (r.run.Sum() - k.window.from.run.Sum()) / time.Duration(n) //nolint:gosec // far from so many
-	if took < min(windowLong, windowRuns*mean) {
+	mean := spent(k.window.from.run, r.run) / float64(n)
+	if took.Seconds() < min(windowLong.Seconds(), windowRuns*mean) {
 		return
 	}
 	m := k.window.measure(r)

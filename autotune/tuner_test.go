@@ -3,6 +3,7 @@ package autotune_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -198,6 +199,26 @@ func TestLongJobsAfterManyShortOnes(t *testing.T) {
 			require.NoError(t, p.Submit(t.Context(), 3*time.Second))
 		}
 		assert.Greater(t, tuner.State().Size, 10)
+	})
+}
+
+// The sum of all times ends at some 292 years, and the search goes on.
+func TestAfterALongTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4, workerpool.WithoutResults())
+		defer p.Stop()
+		for range 4 {
+			require.NoError(t, p.Submit(t.Context(), 90*365*24*time.Hour))
+		}
+		require.NoError(t, p.Wait(t.Context()))
+		require.EqualValues(t, math.MaxInt64, p.Stats().Timing.Run.Sum())
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 37})
+		defer tuner.Stop()
+		for began := time.Now(); time.Since(began) < 30*time.Second; {
+			require.NoError(t, p.Submit(t.Context(), 100*time.Millisecond))
+		}
+		assert.Greater(t, tuner.State().Size, 30)
+		assert.InDelta(t, 0, tuner.State().Elasticity, 0.1)
 	})
 }
 
