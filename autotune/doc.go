@@ -18,9 +18,11 @@
 // wait for each other on the other side: see [State].
 //
 // It needs jobs that are more or less alike over some seconds, and a queue that has jobs in
-// it: as long as there are no more jobs than workers it leaves the size as it is. It takes
-// some 10 s to find a size, and about as long to follow when that changes. It does not help
-// where the other side sets a rate and not a number at once: that is what the limiter is for.
+// it: as long as there are no more jobs than workers it adds none, and takes away only those
+// that it has no evidence for: of a size that never was too small for the jobs that there
+// were, what is beyond half as many again as are busy. It takes some 10 s to find a size, and
+// about as long to follow when that changes. It does not help where the other side sets a rate
+// and not a number at once: that is what the limiter is for.
 //
 // # The rate
 //

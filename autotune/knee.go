@@ -202,9 +202,10 @@ func (k *knee) unsaturated(r reading) {
 	if k.phase == probing && !k.up {
 		k.move(r, k.before, Loss)
 	}
-	// A size that was set before there was work for it may be far too large when there is.
+	// A size that was set before there was work for it may be far too large when there is. A
+	// pool that does nothing says nothing of that.
 	most := k.clamp(float64(max(k.proven, k.window.largest+k.window.largest/2+1)))
-	if k.size > most {
+	if k.window.largest > 0 && k.size > most {
 		k.move(r, most, Unused)
 	}
 	k.measureAnew()
