@@ -64,6 +64,7 @@ type Pool[T, R any] struct {
 	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too
 	taken    atomic.Uint64 // jobs that bulk calls have taken from their inputs
 	tickets  atomic.Int64  // bulk calls that wait for a place, and the backlog if it does
+	short    atomic.Int64  // bulk calls that have jobs for more workers than there are
 	followed atomic.Int64  // attempts that another one follows, or will
 	retries  atomic.Uint64 // attempts that follow another one
 	heldBack atomic.Int64  // workers with a job that has to wait before it starts, or starts again

@@ -39,6 +39,7 @@ type Stats struct {
 	Queued   int `json:"queued"`   // jobs that wait for a worker, and workers that bulk calls wait for
 	Capacity int `json:"capacity"` // how many may
 	Waiting  int `json:"waiting"`  // calls of Submit and Do that wait for a place, in the queue or of the job that calls
+	Short    int `json:"short"`    // bulk calls that have jobs for more workers than the pool has
 	Unread   int `json:"unread"`   // results on Results that nobody has read
 	Held     int `json:"held"`     // workers that are not in Busy, with a job that waits for the limiter, a pause, or in place
 	Retrying int `json:"retrying"` // jobs that wait for their next attempt, some of them in the queue again
@@ -107,6 +108,7 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Capacity = cap(p.jobs)
 	s.Held = int(max(0, p.heldBack.Load()))
 	s.Retrying = p.backlog.waitingRetries()
+	s.Short = int(max(0, p.short.Load()))
 	s.Throttled = p.gate.throttled.Load()
 	s.TimedOut = p.timedOut.Load()
 	s.PausedUntil = p.gate.state()

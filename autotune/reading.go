@@ -28,7 +28,7 @@ func readingOf(now time.Time, s *workerpool.Stats) reading {
 		size: s.Workers,
 		busy: s.Busy,
 		// A worker that waits for somebody to read its result counts as busy too.
-		full:      s.Busy >= s.Workers && s.Queued+s.Waiting > 0 && (s.Unread < s.Capacity || s.Unread == 0),
+		full:      s.Busy >= s.Workers && s.Queued+s.Waiting+s.Short > 0 && (s.Unread < s.Capacity || s.Unread == 0),
 		paused:    !s.PausedUntil.IsZero(),
 		until:     s.PausedUntil,
 		attempts:  s.Attempts,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -181,6 +182,45 @@ func TestGrowsToTheMost(t *testing.T) {
 		assert.InDelta(t, 0, s.Elasticity, 0.1)
 		assert.Zero(t, s.Ceiling)
 	})
+}
+
+// A bulk call whose jobs every worker has is one that more workers are for.
+func TestGrowsForABulkCall(t *testing.T) {
+	jobs := make([]time.Duration, 5000)
+	for i := range jobs {
+		jobs[i] = 100 * time.Millisecond
+	}
+	for name, call := range map[string]func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error{
+		"Map": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			_, err := p.Map(ctx, jobs)
+			return err
+		},
+		"Collect": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			_, err := p.Collect(ctx, jobs)
+			return err
+		},
+		"Stream": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			results, errf := p.Stream(ctx, slices.Values(jobs))
+			for r := range results {
+				if r.Err != nil {
+					return r.Err
+				}
+			}
+			return errf()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPool(t, 2)
+				defer p.Stop()
+				tuner := start(t, p, autotune.Config{Min: 1, Max: 37})
+				defer tuner.Stop()
+				require.NoError(t, call(t.Context(), p))
+				assert.Greater(t, tuner.State().Size, 30)
+				assert.Zero(t, p.Stats().Short)
+			})
+		})
+	}
 }
 
 // However many short jobs there have been, jobs that take long are no outage.
