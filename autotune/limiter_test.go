@@ -59,6 +59,20 @@ func TestLimiterBeginsWithWhatWasLetIn(t *testing.T) {
 	})
 }
 
+// The hours before a burst are not what its jobs were let in over.
+func TestLimiterAfterHoursWithoutAJob(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := autotune.NewLimiter()
+		starts(t, l, 1)
+		l.Observe(nil)
+		time.Sleep(3 * time.Hour)
+		starts(t, l, 121)
+		l.Observe(workerpool.RetryAfter(errAway, time.Minute))
+		assert.Equal(t, []time.Duration{time.Minute}, starts(t, l, 1))
+		assert.InDelta(t, 2, l.Rate(), 0.1)
+	})
+}
+
 // A server that says no more than that it is overloaded is left alone for a moment.
 func TestLimiterWithoutAHint(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -58,6 +58,8 @@ const (
 	cutMostRate = 0.6
 	// pauseSpan is how long a pause, and the time before the first, count as at least.
 	pauseSpan = time.Second
+	// idleMost is how long a time without a start counts as at most, as long as there is no rate.
+	idleMost = time.Minute
 	// shortest is how long a pause is at least, so that what was under way is seen.
 	shortest = 250 * time.Millisecond
 	// probeMost is how long those who were waiting stand aside for others at most.
@@ -82,8 +84,11 @@ func (p *pace) start(now time.Time) (wait time.Duration) {
 		p.waited = true
 		return p.next.Sub(now)
 	}
-	if p.since.IsZero() {
+	switch idle := now.Sub(p.last); {
+	case p.since.IsZero():
 		p.since, p.resumed = now, now
+	case p.rate == 0 && idle > idleMost: // hours without a job say nothing of how many are let in
+		p.since = p.since.Add(idle - idleMost)
 	}
 	p.started++
 	if p.rate > 0 {
