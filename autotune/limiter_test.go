@@ -59,6 +59,42 @@ func TestLimiterBeginsWithWhatWasLetIn(t *testing.T) {
 	})
 }
 
+// During an outage all attempts are turned away, of which nothing is to be learned: the rate is
+// back within seconds.
+func TestLimiterAfterAnOutage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const quota = 100
+		l := autotune.NewLimiter()
+		began := time.Now()
+		full := began // when a bucket of ten is full again
+		attempt := func(out bool) {
+			starts(t, l, 1)
+			now := time.Now()
+			if full.Before(now) {
+				full = now
+			}
+			if out || full.Sub(now) > 9*time.Second/quota {
+				l.Observe(workerpool.RetryAfter(errAway, 0))
+				return
+			}
+			full = full.Add(time.Second / quota)
+			l.Observe(nil)
+		}
+		for time.Since(began) < 10*time.Minute {
+			attempt(false)
+		}
+		assert.InDelta(t, quota, l.Rate(), 5)
+		for time.Since(began) < 10*time.Minute+10*time.Second {
+			attempt(true)
+		}
+		assert.Less(t, l.Rate(), 5.0)
+		for time.Since(began) < 10*time.Minute+25*time.Second {
+			attempt(false)
+		}
+		assert.Greater(t, l.Rate(), 0.8*quota)
+	})
+}
+
 // The hours before a burst are not what its jobs were let in over.
 func TestLimiterAfterHoursWithoutAJob(t *testing.T) {
 	bubble(t, func(t *testing.T) {
