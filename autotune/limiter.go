@@ -28,8 +28,12 @@ var _ workerpool.Limiter = (*Limiter)(nil)
 // that, at the cost of a few more that are turned away; then it stays a little below, and
 // tries a little more once in a minute or so.
 //
-// It is for a quota that is a rate. It has no goroutine and no timer of its own, and needs no
-// closing.
+// It is for a quota that is a rate, of some attempts a second at least. It never goes below one
+// a second, or one in the time that it was told to wait if that is longer; a quota that is less
+// turns away all the others. And one of a few a second that allows none at once it does not get
+// to stay below.
+//
+// It has no goroutine and no timer of its own, and needs no closing.
 func NewLimiter() *Limiter { return &Limiter{} }
 
 // Wait blocks until an attempt may start, or ctx ends: then it returns its cause. Who came
