@@ -25,15 +25,17 @@ type call[T, R any] struct {
 	record     *record     // nil if nobody observes the pool
 	task       *trace.Task // of a Do while a trace is being taken
 	bulk       *bulk[T, R] // it is a ticket of this one
-	tries      tries       // that it has had, as long as it waits for another
+	tries      tries       // that it has had, when it waits for another; of a Do written before state says so
 }
 
 // The states of a call. Exactly one side wins each step: the pool begins or refuses
 // a queued job, or its caller takes it back; the worker finishes a running one, or
-// its caller has left before.
+// its caller has left before. The same goes for one that waits for its next attempt: it
+// begins that, or its caller has left.
 const (
 	callQueued uint32 = iota
 	callRunning
+	callBetween // two attempts; a job of Submit runs meanwhile
 	callFinished
 	callLeft
 )
@@ -174,14 +176,34 @@ func (c *call[T, R]) neverRan(o *observer, err error) Result[T, R] {
 	return Result[T, R]{Job: job, Err: err}
 }
 
-// leave says that the caller no longer waits for a job that has begun, and reports
-// whether it was in time; if not, the result is there.
-func (c *call[T, R]) leave() bool { return c.state.CompareAndSwap(callRunning, callLeft) }
+// pause says that the job has had attempts and waits for the next, unless its caller has left.
+func (c *call[T, R]) pause(t tries) {
+	c.tries = t
+	if !c.forResults {
+		c.state.CompareAndSwap(callRunning, callBetween)
+	}
+}
+
+// goOn reports whether the next attempt may begin; if not, the caller has left.
+func (c *call[T, R]) goOn() bool {
+	return c.forResults || c.state.CompareAndSwap(callBetween, callRunning)
+}
+
+// leave says that the caller no longer waits for a job that has begun, and returns in which
+// state that was; if it is callFinished, the result is there.
+func (c *call[T, R]) leave() (was uint32) {
+	for {
+		was = c.state.Load()
+		if was == callFinished || c.state.CompareAndSwap(was, callLeft) {
+			return was
+		}
+	}
+}
 
 // finish puts the result there for the caller, and reports whether he still waits.
 func (c *call[T, R]) finish(r Result[T, R]) (received bool) {
 	c.result = r
-	received = c.state.CompareAndSwap(callRunning, callFinished)
+	received = c.state.CompareAndSwap(callRunning, callFinished) || c.state.CompareAndSwap(callBetween, callFinished)
 	c.cancel(nil)
 	close(c.done)
 	return received
@@ -241,11 +263,12 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 				}
 				return none, err
 			}
-			if c.leave() {
-				if t := p.backlog.dropWaiting(c); t.n > 0 {
-					return none, t.failure(t.err, p.contextError(ctx, op+": gave up before the next attempt"))
-				}
+			switch c.leave() {
+			case callRunning:
 				return none, p.contextError(ctx, op+": gave up while the job was running")
+			case callBetween:
+				p.backlog.dropWaiting(c)
+				return none, c.tries.failure(c.tries.err, p.contextError(ctx, op+": gave up before the next attempt"))
 			}
 			left = nil // it has just finished
 		case <-cancelled:

@@ -245,7 +245,8 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 // context too. When ctx ends, Do returns at once with its error and cause. A job
 // still queued is taken back and never runs; its place in the queue becomes free when
 // a worker comes to it. One that runs sees its context cancelled, and its outcome is
-// dropped when it comes, save that a panic is logged, by [slog.Error].
+// dropped when it comes, save that a panic is logged, by [slog.Error]. One that waits for its
+// next attempt ([WithRetry]) has no more: the error is a [*RetryError] with that of its last.
 //
 // The errors beside the job's own: the cause of ctx, with [ErrNotRun] unless Func has
 // begun; [ErrClosed], or that of a nil ctx, as for Submit; and ErrNotRun with the cause

@@ -253,6 +253,9 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 			return nil, false
 		}
 		t.job = c.takeJob()
+	} else if c != nil && !c.goOn() {
+		w.abandon(*t, p.contextError(c.caller, "not tried again"))
+		return nil, false
 	}
 	w.passContexts(1)
 	return newContext(t.context(p.ctx), &w.place, &p.key), true
