@@ -56,7 +56,7 @@ type Stats struct {
 	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
 
 	// PausedUntil is until when no job starts because of RetryAfter, and zero if the pool does
-	// not pause. A time that has passed says that a few go ahead to see whether the others may.
+	// not pause, or has ended. A time that has passed says that a few go ahead to see whether the others may.
 	PausedUntil time.Time `json:"pausedUntil,omitzero"`
 
 	Timing *Timing `json:"timing,omitempty"` // nil without WithTiming
@@ -111,7 +111,7 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Short = int(max(0, p.short.Load()))
 	s.Throttled = p.gate.throttled.Load()
 	s.TimedOut = p.timedOut.Load()
-	s.PausedUntil = p.gate.state()
+	s.PausedUntil = p.pausedUntil()
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
 	s.Waiting = int(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
@@ -124,6 +124,15 @@ func (p *Pool[T, R]) Stats() Stats {
 		s.Timing = o.times(jobs)
 	}
 	return s
+}
+
+// pausedUntil returns until when no job starts because of RetryAfter, and zero if none would
+// start afterwards either.
+func (p *Pool[T, R]) pausedUntil() (until time.Time) {
+	if p.ctx == nil || p.ctx.Err() != nil || p.hasRun.Load() {
+		return until
+	}
+	return p.gate.state()
 }
 
 // Name returns what was given to [WithName], or "".
