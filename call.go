@@ -38,6 +38,7 @@ const (
 	callBetween // two attempts; a job of Submit runs meanwhile
 	callFinished
 	callLeft
+	callTakenBack // left by a caller whom the pool would have let have his turn
 )
 
 func (p *Pool[T, R]) newCall(ctx context.Context, job T, r *record) *call[T, R] {
@@ -146,15 +147,26 @@ func (c *call[T, R]) takeJob() T {
 	return job
 }
 
-// takeBack takes back a job that has not begun, and reports whether it did.
-func (c *call[T, R]) takeBack() (job T, ok bool) {
-	if !c.state.CompareAndSwap(callQueued, callLeft) {
+// takeBackJob takes back the job of c if it has not begun, and reports whether it did.
+func (p *Pool[T, R]) takeBackJob(c *call[T, R]) (job T, ok bool) {
+	if p.ctx.Err() == nil {
+		p.deserted.Add(1)
+		if ok = c.state.CompareAndSwap(callQueued, callTakenBack); !ok {
+			p.deserted.Add(-1)
+		}
+	} else {
+		ok = c.state.CompareAndSwap(callQueued, callLeft)
+	}
+	if !ok {
 		return job, false
 	}
 	c.cancel(nil)
 	c.over()
 	return c.takeJob(), true
 }
+
+// isTakenBack reports whether the job was, and is no longer one that the pool keeps from running.
+func (c *call[T, R]) isTakenBack() bool { return c.state.Load() == callTakenBack }
 
 // refuse finishes a job that has not begun with err, unless its caller has taken it
 // back.
@@ -256,7 +268,7 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			r := c.takeResult()
 			return r.Value, r.Err
 		case <-left:
-			if job, ok := c.takeBack(); ok {
+			if job, ok := p.takeBackJob(c); ok {
 				err := p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
 				if o := p.observer; o != nil {
 					o.neverRan(ctx, c.record, job, err, false)

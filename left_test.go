@@ -2,6 +2,7 @@ package workerpool_test
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -171,5 +172,45 @@ func (c *slowEnd) Err() error {
 		return context.Canceled
 	default:
 		return nil
+	}
+}
+
+// Of those who have left before, nobody waits for the outcome: they are not what Shutdown cuts
+// off.
+func TestShutdownErrorCountsNoJobWhoseCallerHasLeft(t *testing.T) {
+	for _, workers := range []int{1, 2} { // the second waits for a limiter that does not heed contexts
+		t.Run(fmt.Sprint(workers), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				gate := make(chan struct{})
+				limiter := &onlyOnce{deaf: true, gate: gate}
+				p := newPoolOf(t, gated(new(gauge), gate), sized(workers, 8, workerpool.WithLimiter(limiter))...)
+				notRun := func(ctx context.Context) int {
+					ctx, cancel := context.WithTimeout(ctx, time.Second)
+					defer cancel()
+					var se *workerpool.ShutdownError
+					require.ErrorAs(t, p.Shutdown(ctx), &se)
+					assert.Equal(t, 1, se.Running)
+					return se.NotRun
+				}
+				require.NoError(t, p.Submit(t.Context(), 0))
+				synctest.Wait()
+				left, leave := context.WithCancel(t.Context())
+				for range 3 {
+					go func() { _, _ = p.Do(left, 1) }()
+				}
+				synctest.Wait()
+				leave()
+				synctest.Wait()
+				go func() { _, _ = p.Do(t.Context(), 2) }()
+				require.NoError(t, p.Submit(t.Context(), 3))
+				synctest.Wait()
+				assert.Equal(t, 2, notRun(t.Context()), "one of Do, and one of Submit")
+				synctest.Wait()
+				assert.Equal(t, 2, notRun(t.Context()), "those that were refused since")
+				close(gate)
+				assert.Len(t, p.Stop(), 2)
+				assert.EqualValues(t, 5, p.Stats().NotRun)
+			})
+		})
 	}
 }

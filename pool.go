@@ -59,6 +59,7 @@ type Pool[T, R any] struct {
 	waiting  atomic.Int64 // entered in the ledger, and waiting for a place
 	notRun   atomic.Uint64
 	refused  atomic.Int64 // those of notRun that the cancellation found in the queue
+	deserted atomic.Int64 // jobs of Do whose callers have left, and that have their places yet
 	rejected atomic.Uint64
 	kept     atomic.Int64  // results that sweep has and nobody has read
 	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too

@@ -246,7 +246,9 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 		}
 		if !c.begin() {
 			p.notRun.Add(1)
-			if p.ctx.Err() != nil { // its caller has seen that before this worker
+			if c.isTakenBack() {
+				p.deserted.Add(-1)
+			} else if p.ctx.Err() != nil { // its caller has seen that before this worker
 				p.refused.Add(1)
 			}
 			w.finished++
