@@ -101,7 +101,7 @@ type knee struct {
 
 func newKnee(cfg Config, r reading) *knee {
 	k := &knee{cfg: cfg, size: r.size, last: r, up: true, step: stepAtFirst, first: true, ended: r.at}
-	k.state = State{Size: r.size, From: r.size, Moved: r.at, Reason: Began}
+	k.state = began(r)
 	k.mark, k.older, k.newer = r, r.run, r.run
 	if size := k.clamp(float64(r.size)); size != r.size {
 		k.move(r, size, Began)
@@ -131,8 +131,12 @@ func (k *knee) see(r reading) int {
 	return k.size
 }
 
+// began is the state before anything was done.
+func began(r reading) State { return State{Size: r.size, From: r.size, Moved: r.at, Reason: Began} }
+
 // adopt goes on from a size that somebody else has set.
 func (k *knee) adopt(r reading) {
+	k.size = r.size // so that State says from where
 	k.move(r, k.clamp(float64(r.size)), SetByOther)
 	k.measureAnew()
 }

@@ -3,6 +3,7 @@ package autotune_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -103,10 +104,26 @@ func TestStartOnAClosedPool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, 4)
 		p.Stop()
-		tuner := start(t, p, autotune.Config{Min: 1, Max: 2})
-		synctest.Wait()
-		assert.True(t, tuner.State().Ended)
-		tuner.Stop()
+		for _, most := range []int{2, 8} {
+			tuner, err := autotune.Start(t.Context(), p, autotune.Config{Min: 1, Max: most})
+			assert.Nil(t, tuner)
+			require.ErrorIs(t, err, workerpool.ErrClosed)
+			assert.ErrorContains(t, err, "autotune: Start: workerpool: Resize")
+		}
+	})
+}
+
+// When Start has returned the size is within the bounds, and State says so.
+func TestStartMovesTheSizeAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		for _, step := range []struct{ least, most, want int }{{1, 8, 4}, {6, 8, 6}, {1, 3, 3}} {
+			tuner := start(t, p, autotune.Config{Min: step.least, Max: step.most})
+			assert.Equal(t, step.want, p.Stats().Workers)
+			assert.Equal(t, step.want, tuner.State().Size)
+			tuner.Stop()
+		}
 	})
 }
 
@@ -118,8 +135,6 @@ func TestResizeRightAfterStart(t *testing.T) {
 		for _, step := range []struct{ least, set, want int }{{1, 20, 20}, {30, 40, 40}, {41, 50, 50}, {45, 2, 45}} {
 			tuner := start(t, p, autotune.Config{Min: step.least, Max: 60})
 			require.NoError(t, p.Resize(step.set))
-			synctest.Wait()
-			assert.Equal(t, step.want, p.Stats().Workers)
 			time.Sleep(500 * time.Millisecond)
 			assert.Equal(t, step.want, p.Stats().Workers)
 			assert.Equal(t, step.want, tuner.State().Size)
@@ -137,9 +152,10 @@ func TestStartWithAnEndedContext(t *testing.T) {
 		cancel()
 		tuner, err := autotune.Start(ctx, p, autotune.Config{Min: 10, Max: 50})
 		require.NoError(t, err)
+		assert.True(t, tuner.State().Ended)
+		assert.Equal(t, 4, tuner.State().Size)
 		tuner.Stop()
 		assert.Equal(t, 4, p.Stats().Workers)
-		assert.True(t, tuner.State().Ended)
 	})
 }
 
@@ -161,6 +177,8 @@ func TestBounds(t *testing.T) {
 			time.Sleep(time.Second)
 			assert.Equal(t, autotune.SetByOther, tuner.State().Reason)
 			assert.Equal(t, step.want, tuner.State().Size)
+			assert.Equal(t, step.set, tuner.State().From)
+			assert.Contains(t, tuner.State().String(), fmt.Sprintf(" %d ", step.set))
 			assert.Equal(t, step.want, p.Stats().Workers)
 		}
 	})
