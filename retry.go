@@ -13,6 +13,9 @@ import (
 // It is called on the goroutine of the worker, for jobs beside each other at once. One that
 // panics or calls runtime.Goexit has done so in place of the job, which has no further
 // attempt. A wait of 0 or less is none.
+//
+// Where Func calls another pool that retries, the attempts of both multiply: have it return
+// [Permanent] for an error of that pool.
 type RetryPolicy func(attempt int, err error) (wait time.Duration, again bool)
 
 // Permanent returns an error that says err, and that no further attempt will help, whatever

@@ -12,6 +12,12 @@
 //	…
 //	defer tuner.Stop()
 //
+// Close ends the tuner, since a pool that is closed cannot be resized, however many jobs it
+// has yet. So who submits all there is and then closes waits in between:
+//
+//	err = pool.Wait(ctx) // all of it at the size that the tuner finds
+//	pool.Close()
+//
 // It looks for the size beyond which more workers do not get more done, but only make each
 // job take longer: the knee. There is no target to set, neither a latency nor a rate. It tries
 // a size a little above or below and compares how long jobs take, which tells whether they

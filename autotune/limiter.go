@@ -26,7 +26,10 @@ var _ workerpool.Limiter = (*Limiter)(nil)
 // RetryAfter() time.Duration, as those of [workerpool.RetryAfter] have. From then on attempts
 // start evenly, as many a second as it takes the quota to be. For some seconds it searches
 // that, at the cost of a few more that are turned away; then it stays a little below, and
-// tries a little more once in a minute or so.
+// tries a little more once in a minute or so. Each time costs what the service makes of
+// turning one away: where that is a Retry-After of 60 s, for which the pool starts nothing, it
+// uses about half of a quota of 100 a second. Tell such a quota to a limiter that is not
+// learning, if you can.
 //
 // It is for a quota that is a rate, of some attempts a second at least. It never goes below one
 // a second, or one in the time that it was told to wait if that is longer; a quota that is less
@@ -170,7 +173,9 @@ func retryAfter(err error) (after time.Duration, away bool) {
 	return turnedAway.RetryAfter(), true
 }
 
-// Rate returns how many attempts a second it lets start now, and 0 as long as it lets all.
+// Rate returns how many attempts a second it lets start, and 0 as long as it knows of no bound:
+// before the first is turned away it lets all start, and in the pause after that, until it goes
+// on, none.
 func (l *Limiter) Rate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
