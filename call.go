@@ -247,8 +247,12 @@ func (p *Pool[T, R]) logLost(err error) {
 			err = caught
 		}
 	}
+	what := "a job"
+	if asked, ok := err.(*askedError); ok { //nolint:errorlint // as below
+		what, err = "a job's "+asked.what, asked.failed
+	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
-		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
+		go logPanic(p.name, what, err) // on a goroutine of its own: a log handler may do what a Func may
 	}
 }
 

@@ -53,6 +53,7 @@ type worker[T, R any] struct {
 	tries       tries       // of the job that the worker has
 	pass        passage     // through the gate, of that
 	told        bool        // the limiter, of its last attempt
+	asked       asked       // about that, now
 	exitPanic   *PanicError // a panic of what Func deferred, while it exited by Goexit
 	parked      bool        // counted as idle; so is one that has yet to begin
 	finished    uint64      // jobs that the ledger has not been told of yet
@@ -290,6 +291,9 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 	}
 	if !w.told {
 		w.tellLimiter(out.err)
+	}
+	if w.asked.what != "" {
+		out.err, w.asked = &askedError{w.pool.name, w.asked, out.err}, asked{}
 	}
 	out.err = w.tries.failure(out.err, nil)
 	out = w.endsAbnormally(out)
