@@ -87,7 +87,7 @@ const (
 // pull goes on until ctx ends.
 func (p *puller) pull(ctx context.Context) {
 	for failed := 0; ; {
-		up := p.line.wait(ctx)
+		up := p.line.wait(ctx, nil)
 		if up == nil {
 			return
 		}
@@ -274,9 +274,9 @@ func (l *line) set(up bool) {
 	}
 }
 
-// wait waits for a connection, and returns a context that ends with it, or nil if ctx ends
-// before there is one.
-func (l *line) wait(ctx context.Context) context.Context {
+// wait waits for a connection, and returns a context that ends with it, or nil if ctx ends, or
+// done is closed, before there is one.
+func (l *line) wait(ctx context.Context, done <-chan struct{}) context.Context {
 	for {
 		l.mu.Lock()
 		up, back := l.up, l.back
@@ -286,6 +286,8 @@ func (l *line) wait(ctx context.Context) context.Context {
 		}
 		select {
 		case <-back:
+		case <-done:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}
