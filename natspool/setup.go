@@ -75,8 +75,10 @@ func (c config) streams(n names) []jetstream.StreamConfig {
 			Subjects:          []string{n.subject("dead", ">")},
 			Retention:         jetstream.LimitsPolicy,
 			MaxMsgs:           int64(c.deadLetters),
-			MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
-			Discard: jetstream.DiscardNew,
+			// A later one replaces that of the same job: one that is requeued may fail again
+			// before its old dead letter is removed.
+			MaxMsgsPerSubject: 1,
+			Discard:           jetstream.DiscardNew,
 		})
 	}
 	for i := range streams {
