@@ -74,8 +74,10 @@ type puller struct {
 
 const (
 	// pullWait is how long a request for messages stands when there are none, and pullBeat
-	// how often the server says meanwhile that it is still there.
-	pullWait = 30 * time.Second
+	// how often the server says meanwhile that it is still there. It is also for how long the
+	// server goes on to give out messages to a connection that is gone without its knowing,
+	// each of which comes again only when its lease has ended.
+	pullWait = 5 * time.Second
 	pullBeat = time.Second
 	// pullGather is how long to wait with a request after another has expired: they tend to
 	// expire together.
