@@ -145,14 +145,68 @@ func (b *base) requeue(ctx context.Context, id string, msg *jetstream.RawStreamM
 		return b.cfg.error(nil, "Requeue: %q has a key, and this pool no partitions", id)
 	}
 	a := address{b.cfg.mailbox, id}
-	if err := b.remote.results.Purge(ctx, jetstream.WithPurgeSubject(b.remote.subject("res", a.String()))); err != nil {
+	again, err := b.untilGone(ctx, a, o)
+	if err == nil && !again {
+		again, err = b.removeResult(ctx, a, o)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return b.contextError(ctx, "Requeue")
+	case err != nil:
 		return b.unavailable("Requeue", err)
+	case again: // by somebody else
+		return b.removeDead(ctx, "Requeue", msg)
 	}
 	s := submission{id: id, msgID: a.String() + "!" + NewID(), key: o.key, keyed: o.key != ""}
 	if err := b.submit(ctx, "Requeue", o.job, s, b.cfg.mailbox, true); err != nil && !errors.Is(err, ErrDuplicate) {
 		return err
 	}
 	return b.removeDead(ctx, "Requeue", msg)
+}
+
+// untilGone waits until the job whose outcome o is has left the queue: it is acknowledged when
+// its result is stored, which may be read a moment before. Were it found there, it would be
+// taken for the one that is requeued. It reports whether that is there already.
+func (b *base) untilGone(ctx context.Context, a address, o *outcome) (again bool, err error) {
+	at := laneAny
+	if o.key != "" {
+		at = lane(partition(o.key, b.cfg.partitions))
+	}
+	for n := 1; ; n++ {
+		msg, err := b.remote.jobs.GetLastMsgForSubject(ctx, b.remote.subject("job", at, a.String()))
+		if err == nil && !msg.Time.Equal(o.submitted) {
+			return true, nil
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			_, err = b.remote.delayed.GetLastMsgForSubject(ctx, b.remote.subject("due", a.String()))
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if !sleep(ctx, pause(n)) {
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
+// removeResult removes the result that goes with the dead letter o. It reports whether there is
+// one of a later run.
+func (b *base) removeResult(ctx context.Context, a address, o *outcome) (again bool, err error) {
+	subject := b.remote.subject("res", a.String())
+	msg, err := b.remote.results.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if r, err := decodeOutcome(msg.Data); err == nil && !r.submitted.Equal(o.submitted) {
+		return true, nil
+	}
+	return false, b.remote.results.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(msg.Sequence+1))
 }
 
 // removeDead removes this message, if it is still there, and none that came after it.
