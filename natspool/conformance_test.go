@@ -54,7 +54,7 @@ func ofTheServer() (all []goleak.Option) {
 }
 
 // heldResults is how many results are stored at most while nobody reads.
-const heldResults = 1000
+const heldResults = 300
 
 // maker makes pools with names of their own on one server.
 type maker struct {
