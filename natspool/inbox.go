@@ -47,7 +47,8 @@ const readAhead = 512
 // readerOf is the name of the consumer that all readers of a mailbox share.
 func readerOf(mailbox string) string { return "read-" + strings.TrimPrefix(mailbox, privateMark) }
 
-func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}) (*inbox, error) {
+// readerConfig is that of a mailbox's consumer.
+func (b *base) readerConfig(mailbox string) jetstream.ConsumerConfig {
 	want := jetstream.ConsumerConfig{
 		Durable:       readerOf(mailbox),
 		FilterSubject: b.remote.subject("res", mailbox, "*"),
@@ -59,7 +60,12 @@ func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}
 	if isPrivate(mailbox) {
 		want.InactiveThreshold = privateTTL
 	}
-	cfg := b.cfg
+	return want
+}
+
+// newInbox makes one that ends with life, or when there is nothing more to come after over.
+func newInbox(ctx context.Context, b *base, life context.Context, mailbox string, over <-chan struct{}) (*inbox, error) {
+	cfg, want := b.cfg, b.readerConfig(mailbox)
 	cons, err := ensure(ctx, cfg, func(ctx context.Context) (jetstream.Consumer, error) {
 		return b.remote.results.CreateOrUpdateConsumer(ctx, want)
 	})
@@ -69,7 +75,7 @@ func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}
 	return &inbox{
 		b: b, mailbox: mailbox, cons: cons, over: over,
 		leases: newLeases(b.nc, readLease), credits: newCredits(readAhead, readAhead/4),
-		letters: make(chan *letter, readAhead), pulling: newSwitcher(b.reading.ctx), done: make(chan struct{}),
+		letters: make(chan *letter, readAhead), pulling: newSwitcher(life), done: make(chan struct{}),
 		seen: map[uint64]*letter{},
 	}, nil
 }
@@ -124,7 +130,7 @@ func (b *base) tryInbox() (*inbox, error) {
 	if b.over {
 		return nil, errOver
 	}
-	in, err := newInbox(b.reading.ctx, b, b.cfg.mailbox, b.finished)
+	in, err := newInbox(b.reading.ctx, b, b.reading.ctx, b.cfg.mailbox, b.finished)
 	if err != nil {
 		return nil, err
 	}

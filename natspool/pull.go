@@ -91,6 +91,7 @@ func (p *puller) pull(ctx context.Context) {
 	for failed := 0; ; {
 		up := p.line.wait(ctx, nil)
 		if up == nil {
+			<-ctx.Done() // the pool ends in its own way, if the connection has for good
 			return
 		}
 		begin := time.Now()
@@ -235,10 +236,11 @@ type line struct {
 	up   context.Context // ends when the connection does
 	down context.CancelFunc
 	back chan struct{} // closed when there is one again
+	gone chan struct{} // closed when there will be none
 }
 
 func newLine(nc *nats.Conn) *line {
-	return &line{nc: nc, back: make(chan struct{})}
+	return &line{nc: nc, back: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // watch follows the connection until done is closed. Until then there is none.
@@ -253,7 +255,8 @@ func (l *line) watch(done <-chan struct{}) {
 			// to know in any case.
 			l.set(false)
 			l.set(l.nc.IsConnected())
-			if !open {
+			if !open || l.nc.IsClosed() {
+				close(l.gone)
 				<-done
 				return
 			}
@@ -289,6 +292,8 @@ func (l *line) wait(ctx context.Context, done <-chan struct{}) context.Context {
 		select {
 		case <-back:
 		case <-done:
+			return nil
+		case <-l.gone:
 			return nil
 		case <-ctx.Done():
 			return nil

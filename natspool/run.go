@@ -3,6 +3,7 @@ package natspool
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -53,7 +54,7 @@ func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 		seq: meta.Sequence.Stream, delivered: meta.NumDelivered, submitted: meta.Timestamp,
 	}
 	if h := msg.Header; h != nil {
-		r.key = h.Get(headerKey)
+		r.key, _ = url.QueryUnescape(h.Get(headerKey)) // what is not ours has none
 		if t, err := time.Parse(time.RFC3339Nano, h.Get(headerSubmitted)); err == nil {
 			r.submitted = t
 		}
@@ -82,6 +83,9 @@ type runKey struct{}
 
 // runOf finds the job whose context ctx is.
 func runOf(ctx context.Context) *run {
+	if ctx == nil {
+		return nil
+	}
 	r, _ := ctx.Value(runKey{}).(*run)
 	return r
 }
