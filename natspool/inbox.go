@@ -257,6 +257,10 @@ const (
 	// leastKept is how long a result is kept at least: a server that has crashed gives out
 	// again jobs that were acknowledged just before, and their result has to be there still.
 	leastKept = 2 * time.Second
+	// rememberFor is how long we remember what was read after the server has said that it knows.
+	// It may have crashed before that was written, and gives it out again after a readLease:
+	// then what it says now is less than what it said.
+	rememberFor = 2 * readLease
 )
 
 // tidy removes results that were read long enough ago, until done is closed.
@@ -276,7 +280,7 @@ func (i *inbox) tidy(done <-chan struct{}) {
 			continue
 		}
 		past = append(past, mark{time.Now(), info.AckFloor.Stream})
-		i.forget(past.before(leastKept))
+		i.forget(min(past.before(rememberFor), info.AckFloor.Stream))
 		keep := i.b.cfg.keep
 		if isPrivate(i.mailbox) || i.crowded() {
 			keep = leastKept
@@ -284,7 +288,7 @@ func (i *inbox) tidy(done <-chan struct{}) {
 		if upTo := past.before(keep); upTo > purged && i.purge(upTo) {
 			purged = upTo
 		}
-		past = past.since(keep)
+		past = past.since(max(keep, rememberFor))
 	}
 }
 
