@@ -233,6 +233,7 @@ type line struct {
 	nc *nats.Conn
 
 	mu   sync.Mutex
+	ups  uint64          // how often there was one
 	up   context.Context // ends when the connection does
 	down context.CancelFunc
 	back chan struct{} // closed when there is one again
@@ -271,12 +272,20 @@ func (l *line) set(up bool) {
 	defer l.mu.Unlock()
 	switch {
 	case up && l.up == nil:
+		l.ups++
 		l.up, l.down = context.WithCancel(context.Background())
 		close(l.back)
 	case !up && l.up != nil:
 		l.down()
 		l.up, l.down, l.back = nil, nil, make(chan struct{})
 	}
+}
+
+// epoch counts the connections there have been.
+func (l *line) epoch() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ups
 }
 
 // wait waits for a connection, and returns a context that ends with it, or nil if ctx ends, or

@@ -20,6 +20,8 @@ type remote struct {
 	results jetstream.Stream
 	dead    jetstream.Stream // nil: none
 	notes   jetstream.Stream
+
+	hadResults bool // there were some when we came
 }
 
 // formatVersion is stored with the queue: processes that write another format must not share it.
@@ -138,6 +140,7 @@ func setUp(ctx context.Context, c config, js jetstream.JetStream) (*remote, erro
 		}
 		*places[i] = s
 	}
+	r.hadResults = r.results.CachedInfo().State.Msgs > 0
 	return r, nil
 }
 
