@@ -2,6 +2,7 @@ package natspool
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -49,7 +50,14 @@ func newOutbox(stopped context.Context, nc *nats.Conn, pending int) (*outbox, er
 			}
 			o.answered(m, nil)
 		}),
-		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, m *nats.Msg, err error) { o.answered(m, err) }),
+		jetstream.WithPublishAsyncErrHandler(func(_ jetstream.JetStream, m *nats.Msg, err error) {
+			if errors.Is(err, jetstream.ErrAsyncPublishTimeout) {
+				// The client library holds its lock here, and who is told may send another message.
+				go o.answered(m, err)
+				return
+			}
+			o.answered(m, err)
+		}),
 	)
 	o.js = js
 	return o, err
