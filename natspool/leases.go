@@ -136,5 +136,7 @@ func (h *hold) lost() bool {
 func (h *hold) tell(cancel context.CancelCauseFunc) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.onLoss = cancel
+	if h.onLoss = cancel; h.isLost {
+		cancel(ErrLeaseLost)
+	}
 }

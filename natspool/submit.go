@@ -167,7 +167,7 @@ func (b *base) anotherTry(ctx context.Context, op string, n int) error {
 }
 
 func (b *base) hopeless(err error) error {
-	if errors.Is(err, nats.ErrConnectionClosed) {
+	if errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, nats.ErrPermissionViolation) {
 		return ErrUnavailable
 	}
 	return ErrTooLarge
