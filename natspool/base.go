@@ -2,6 +2,7 @@ package natspool
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -69,9 +70,13 @@ func newBase(ctx context.Context, name string, opts []Option) (*base, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	nc, err := dial(cfg)
+	nc, err := dial(ctx, cfg)
 	if err != nil {
-		return nil, cfg.error([]error{ErrUnavailable, err}, "connecting: %v", err)
+		wraps := []error{err}
+		if !refused(err) {
+			wraps = append(wraps, ErrUnavailable)
+		}
+		return nil, cfg.error(wraps, "connecting: %v", err)
 	}
 	b := &base{
 		cfg: cfg, nc: nc, own: cfg.conn == nil,
@@ -93,11 +98,22 @@ func newBase(ctx context.Context, name string, opts []Option) (*base, error) {
 	return b, nil
 }
 
-func dial(c config) (*nats.Conn, error) {
+// refused reports whether connecting again is of no use.
+func refused(err error) bool {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted || errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked)
+}
+
+func dial(ctx context.Context, c config) (*nats.Conn, error) {
 	if c.conn != nil {
 		return c.conn, nil
 	}
+	timeout := nats.DefaultTimeout
+	if end, ok := ctx.Deadline(); ok {
+		timeout = max(time.Millisecond, min(timeout, time.Until(end)))
+	}
 	return c.connect(
+		nats.Timeout(timeout),
 		nats.Name("workerpool "+c.name),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250*time.Millisecond),

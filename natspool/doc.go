@@ -24,6 +24,25 @@
 // the caller may give ([ID]). A lease is how long the server waits for a sign of life of whoever
 // has a job. A dead letter is a job that failed for good.
 //
+// # What else changes when you move
+//
+//   - Jobs and values cross a network as JSON, or as [WithCodec] has it: unexported fields,
+//     functions and what an interface held are lost, and a T of an older process may read a newer
+//     one's job as something else. [New] says more.
+//   - There is no Map, Collect, Stream, Resize, hook or retry budget. Submit takes options, so an
+//     interface with Submit(context.Context, T) error needs a method around it.
+//   - Errors are text with a few known ones: see [RemoteError]. There is no workerpool.RetryError;
+//     Attempts is in the result.
+//   - A job that submits jobs gets [workerpool.ErrFull] where there is no place, and their results
+//     go to the mailbox of the pool it calls, not to that of who submitted the job.
+//   - Settings of the queue are stored with it, so all processes need the same ones. To change
+//     one, have all processes Leave, change the stream with the nats tool (they are called
+//     WP_<pool>_JOBS, _DELAYED, _RESULTS, _DEAD and _NOTES), or delete the streams once they
+//     are empty.
+//
+// A service stops taking requests first, then calls Leave: a Do whose job was given back does
+// not learn its outcome.
+//
 // # Promises
 //
 // Each has a test whose name bears its number.
@@ -36,16 +55,16 @@
 //     connection has failed in between; never because it takes long.
 //   - P3 One result. Each job id has exactly one visible Result in its mailbox, for as long as
 //     the result is kept ([WithKeepResults]), though the job may have been run twice: the first
-//     that is stored counts. One process that reads sees it once. When a reader ends, another one may
-//     see again those that it had not acknowledged.
+//     that is stored counts. One process that reads sees it once. When a reader ends, another
+//     one may see again those that it had not acknowledged.
 //   - P4 Bounds. The queue holds no more than [WithCapacity]; a full one makes Submit wait and
 //     TrySubmit fail. All processes hold no more than [WithMaxInFlight] jobs, each no more than
-//     its workers, its prefetch, and once more its workers for delayed jobs and one for each partition. When
-//     nobody reads results, no more than [WithResultCapacity] are stored, and work stops until
-//     somebody does.
+//     its workers, its prefetch, and once more its workers for delayed jobs and one for each
+//     partition. When nobody reads results, no more than [WithResultCapacity] are stored, and
+//     work stops until somebody does.
 //   - P5 Nothing is dropped. Every stored job ends as a result, with a value or with an error;
-//     one that failed for good, or that nobody could decode, or whose result was too large, is a dead letter too. No
-//     limit of age or of number makes the server throw any of it away.
+//     one that failed for good, or that nobody could decode, or whose result was too large, is
+//     a dead letter too. No limit of age or of number makes the server throw any of it away.
 //   - P6 Same id, same job. While a job with the [ID] is in the queue, or its result is kept,
 //     Submit stores no other, and says [ErrDuplicate].
 //   - P7 Attempts. Failed attempts are counted over all processes and restarts; being handed
@@ -76,10 +95,11 @@
 //
 // # What the guarantees of package workerpool become
 //
-// G1 is P3. G2 holds in each process; over all, [WithMaxInFlight] bounds what is held. G3 is P4.
-// G4 holds; TrySubmit takes as long as the server does to answer, [WithTryTimeout] at most. G5
-// holds. G6: a job that Stop interrupts is not failed but given back. G7 holds. G8 is P8. G9
+// G1 is P3. G2 holds in each process; over all, [WithMaxInFlight] bounds what is held. G3 is
+// P4. G4 holds; TrySubmit takes as long as the server does to answer, [WithTryTimeout] at most.
+// G5 holds. G6: a job that Stop interrupts is not failed but given back. G7 holds. G8 is P8. G9
 // is that of the network. G10: a job may submit jobs, and gets [workerpool.ErrFull] instead of
-// waiting; it can't Do. G11 holds in the process. G12 does not: sockets don't work in a bubble. Have the
-// function tested with a pool in the process, and this package by an embedded server in memory.
+// waiting; a Do inside a job of the same pool returns [ErrInsideJob]. G11 holds in the process.
+// G12 does not: sockets don't work in a bubble. Have the function tested with a pool in the
+// process, and this package by an embedded server in memory.
 package natspool

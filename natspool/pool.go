@@ -36,9 +36,15 @@ type Pool[T, R any] struct {
 // fn has to bear that a job is run twice: when a process, the server, or the way between them
 // fails while it runs, nobody can know how far it came. [JobID] is the same both times.
 //
-// It blocks until the server has answered, or ctx has ended; a cluster that was just started
-// takes its time. ctx is of no use after that. The error is one for each wrong option, all joined, each of
-// which wraps [workerpool.ErrInvalidOption]; or wraps [ErrMismatch], or [ErrUnavailable].
+// All processes must agree on T and R: what is stored has no type. With [JSON] a job whose fields
+// have other names reads as one without them, and no error says so. Where T changes, give the
+// pool another name, or fields that old and new processes both understand.
+//
+// It fails at once when nobody listens there, or the credentials are refused. Else it blocks until
+// the server has answered, or ctx has ended; a cluster that was just started takes its time. ctx
+// is of no use after that. The error is one for each wrong option, all joined, each of which
+// wraps [workerpool.ErrInvalidOption]; or wraps [ErrMismatch], or [ErrUnavailable], or
+// what the client library says.
 func New[T, R any](ctx context.Context, name string, fn workerpool.Func[T, R], opts ...Option) (*Pool[T, R], error) {
 	if fn == nil {
 		return nil, errors.Join(newConfig(name, opts).error(nil, "New: nil Func"), newConfig(name, opts).validate())
@@ -56,7 +62,8 @@ func New[T, R any](ctx context.Context, name string, fn workerpool.Func[T, R], o
 	return p, nil
 }
 
-// NewClient joins a pool as New does, but does not work: it submits, and reads results.
+// NewClient joins a pool as New does, but does not work: it submits, and reads results. Where
+// several programs do so, give each a [WithMailbox] of its own, or they get each other's results.
 func NewClient[T, R any](ctx context.Context, name string, opts ...Option) (*Pool[T, R], error) {
 	b, err := newBase(ctx, name, opts)
 	if err != nil {
@@ -144,10 +151,10 @@ func (p *Pool[T, R]) prepare(ctx context.Context, op string, job T, opts []Submi
 }
 
 // SubmitAll stores the jobs of a sequence, many at once: that is several times as fast as
-// Submit from one goroutine. It returns when all are stored, and how many that are. It blocks as Submit does,
-// and ends when ctx does; then n of the jobs that it took from the sequence are known to be
-// stored, and some of the others may be. Jobs are stored in any order where the queue was full
-// or the server did not answer in between.
+// Submit from one goroutine. It returns when all are stored, and how many that are. It blocks
+// as Submit does, and ends when ctx does; then n of the jobs that it took from the sequence are
+// known to be stored, and some of the others may be. Jobs are stored in any order where the
+// queue was full or the server did not answer in between.
 func (p *Pool[T, R]) SubmitAll(ctx context.Context, jobs iter.Seq[T]) (n int, err error) {
 	switch {
 	case ctx == nil:
@@ -166,8 +173,11 @@ func (p *Pool[T, R]) SubmitAll(ctx context.Context, jobs iter.Seq[T]) (n int, er
 
 // Do submits a job whose result comes to this caller and not to Results, and waits for it. It
 // blocks until then, or until ctx ends; the job may still run then, and its result is dropped.
-// Its error is that of the job, as [RemoteError] says, or one of those of Submit, which wraps
-// [workerpool.ErrNotRun] too when ctx has ended before the job was stored. It takes no [ID]. From inside a job of the same pool it returns [ErrInsideJob].
+// Its error is that of the job, as [RemoteError] says; a failed one is no dead letter, since its
+// caller knows. Or it is one of those of Submit, which wraps [workerpool.ErrNotRun] too when
+// ctx has ended before the job was stored. When the pool ends while the job is stored, the
+// error wraps [workerpool.ErrClosed] and [ErrUnavailable]: the job may run, or have run. Do
+// takes no [ID]. From inside a job of the same pool it returns [ErrInsideJob].
 func (p *Pool[T, R]) Do(ctx context.Context, job T, opts ...SubmitOption) (R, error) {
 	return p.do(ctx, "Do", job, opts, true)
 }
@@ -239,9 +249,10 @@ func (d *Delivery[T, R]) Ack() error {
 }
 
 // Deliveries is Results for a reader who must not lose one: each comes with its id, and stays
-// stored until Ack was called. Those of a reader that ended without come again to another, at
-// once after Leave or Stop and within some seconds else; so it may see one twice whose Ack was
-// lost. At most some hundred are out at once. A result goes to one of Results and Deliveries, if
+// stored until Ack was called. Those of a reader that ended without come again to another,
+// within some seconds; so it may see one twice whose Ack was lost. At most 512 are out at once:
+// who collects them and acknowledges all together needs smaller groups. One that is never
+// acknowledged keeps the range from ending. A result goes to one of Results and Deliveries, if
 // both are read. The channel is closed when that of Results would be.
 func (p *Pool[T, R]) Deliveries() <-chan *Delivery[T, R] {
 	p.deliveries.Do(func() {

@@ -249,6 +249,11 @@ func (l *line) watch(done <-chan struct{}) {
 	changed := l.nc.StatusChanged(nats.CONNECTED, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
 	defer l.nc.RemoveStatusListener(changed)
 	l.set(l.nc.IsConnected())
+	if l.nc.IsClosed() { // before we were told
+		close(l.gone)
+		<-done
+		return
+	}
 	for {
 		select {
 		case _, open := <-changed:

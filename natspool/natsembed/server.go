@@ -244,7 +244,11 @@ func (s *Server) keep(nc *nats.Conn) bool {
 	return true
 }
 
+// isDown reports whether the server is shut down; one that Start has not made always was.
 func (s *Server) isDown() bool {
+	if s == nil || s.srv == nil {
+		return true
+	}
 	select {
 	case <-s.down:
 		return true
@@ -256,11 +260,16 @@ func (s *Server) isDown() bool {
 // URL returns where processes on this machine connect to the server, with the
 // port it really has. It is "" if the server listens nowhere. It does not contain
 // credentials, and stays the same after Shutdown.
-func (s *Server) URL() string { return s.url }
+func (s *Server) URL() string {
+	if s == nil {
+		return ""
+	}
+	return s.url
+}
 
 // Memory reports whether the server keeps everything in memory, so that streams
 // have to be created with memory storage.
-func (s *Server) Memory() bool { return s.opts.Memory }
+func (s *Server) Memory() bool { return s != nil && s.opts.Memory }
 
 // Ready blocks until the server can create streams. A single server can when
 // Start has returned. A server in a cluster can when a majority of the servers
@@ -309,6 +318,9 @@ func (s *Server) unready() string {
 // waits until it is, and releases the directory. What was acknowledged is stored.
 // It may be called several times: each call returns when the server is down.
 func (s *Server) Shutdown() {
+	if s == nil || s.srv == nil {
+		return
+	}
 	s.stop.Do(func() {
 		close(s.down)
 		s.mu.Lock()
