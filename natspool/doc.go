@@ -70,7 +70,7 @@
 //   - P7 Attempts. Failed attempts are counted over all processes and restarts; being handed
 //     back, by Leave, Stop or the end of a process, is none. A job that ends its process
 //     again and again becomes a dead letter after [WithMaxCrashes] such ends and one; jobs that
-//     were beside it don't.
+//     were beside it don't. A crash of the server may forget failures of its last moment.
 //   - P8 Order. Jobs with one [Key] run one at a time, over all processes, in the order in which
 //     they were submitted, retries included. When a worker is cut off for longer than a
 //     lease, or the server is killed, a run may be repeated beside another or the next.
