@@ -11,6 +11,9 @@ FUZZTIME = 1m
 MODEL_CHECKS = 50000
 SIMULATE_SEEDS = 8
 PLOT_SEEDS = 3
+FAULT_JOBS = 20000
+FAULT_TIMES = 3
+FAULT_SOAK = 10m
 MIN_COVERAGE = 95
 
 # The state of this library that `make bench` compares with, beside the other libraries.
@@ -30,7 +33,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 browser screenshots simulate plots stress model leaks mutants fuzz cover bench bench-report \
+.PHONY: help build test test-386 browser screenshots simulate plots stress model faults leaks mutants fuzz cover bench bench-report \
 	bench-root bench-compare figures lint shellcheck vuln api published notes fmt tidy tools clean FORCE
 
 help: ## list the targets
@@ -65,6 +68,9 @@ stress: ## run the root module's tests COUNT times (default 100)
 model: ## test the pool against the model: MODEL_CHECKS plans (default 50000), and a hundredth of that in histories
 	cd modeltest && go test -timeout=0 -model.plans=$(MODEL_CHECKS) \
 		-history.count=$$(($(MODEL_CHECKS) / 100)) -linear.count=$$(($(MODEL_CHECKS) / 100)) .
+
+faults: ## kill, freeze, cut off and replace the processes of distributed pools: FAULT_JOBS jobs (default 20000), FAULT_TIMES times (3), and FAULT_SOAK of random faults (10m)
+	cd natspool && go test -count=1 -timeout=0 -v ./faults -faults.jobs=$(FAULT_JOBS) -faults.times=$(FAULT_TIMES) -faults.soak=$(FAULT_SOAK)
 
 leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and later)
 	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in (go1.26*) echo goroutineleakprofile; esac) \

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package faults_test injects faults into pools that are spread over processes: it kills and
 // freezes workers and servers, cuts connections, fills what can be full, and looks whether every
 // job that was accepted has exactly one correct result in the end.
@@ -18,7 +20,7 @@ import (
 var (
 	jobsFlag  = flag.Int("faults.jobs", 400, "jobs of each fault")
 	timesFlag = flag.Int("faults.times", 1, "how often each fault is repeated")
-	soakFlag  = flag.Duration("faults.soak", 15*time.Second, "how long random faults go on")
+	soakFlag  = flag.Duration("faults.soak", time.Minute, "how long random faults go on")
 	seedFlag  = flag.Uint64("faults.seed", 0, "seed of the random faults; 0 for one that is chosen")
 )
 
