@@ -75,3 +75,28 @@ func TestTLSAndCredentials(t *testing.T) {
 	assert.Equal(t, 8, v)
 	q.Stop()
 }
+
+// A connection of the caller's own stays open, and nothing of the pool stays on it.
+func TestAConnectionOfOnesOwn(t *testing.T) {
+	s := startLocal(t)
+	nc, err := s.Connect()
+	require.NoError(t, err)
+	defer nc.Close()
+	require.NoError(t, nc.Flush())
+	before := nc.NumSubscriptions()
+	for range 3 {
+		p, err := natspool.New(t.Context(), "test", double, natspool.WithConn(nc))
+		require.NoError(t, err)
+		n, err := p.SubmitAll(soon(t), func(yield func(int) bool) { _ = yield(1) && yield(2) })
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+		_, err = p.Do(soon(t), 1)
+		require.NoError(t, err)
+		require.NoError(t, p.Shutdown(soon(t)))
+		require.Len(t, collect(p), 2)
+		p.Stop()
+	}
+	assert.True(t, nc.IsConnected())
+	// Requests of the client library itself share one.
+	assert.LessOrEqual(t, nc.NumSubscriptions(), before+1)
+}
