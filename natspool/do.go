@@ -63,6 +63,10 @@ func (b *base) privateInbox(ctx context.Context) (*waiters, error) {
 	if b.over {
 		return nil, b.closedError("Do")
 	}
+	// Whoever ends the pool needs the lock that is held here.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.reading.ctx, cancel)()
 	c := &waiters{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
 	in, err := newInbox(ctx, b, b.private.ctx, c.mailbox, nil)
 	if err != nil {
@@ -98,16 +102,25 @@ func (b *base) do(ctx context.Context, op string, job []byte, s submission, pati
 	if ctx.Err() != nil {
 		return nil, b.notStored(ctx, op, nil)
 	}
-	c, err := b.privateInbox(ctx)
+	asking := ctx
+	if !patience {
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, b.cfg.tryTimeout)
+		defer cancel()
+	}
+	c, err := b.privateInbox(asking)
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, b.notStored(ctx, op, nil)
+		case b.reading.ctx.Err() != nil:
+			return nil, b.closedError(op)
 		}
 		return nil, b.cfg.error([]error{ErrUnavailable, workerpool.ErrNotRun, err}, "%s: %v", op, err)
 	}
 	result := c.expect(s.id)
 	defer c.forget(s.id)
-	if err := b.submit(ctx, op, job, s, c.mailbox, patience); err != nil {
+	if err := b.submit(asking, op, job, s, c.mailbox, patience); err != nil {
 		return nil, err
 	}
 	select {
