@@ -182,6 +182,15 @@ func (b *base) known(ctx context.Context, s submission, to string) (where string
 	ctx, cancel := b.question(ctx)
 	defer cancel()
 	a := address{to, s.id}
+	if s.late { // it would be stored in another stream than one that is due
+		_, err := b.remote.jobs.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(b.remote.subject("job", "*", a.String())))
+		if err == nil {
+			return "is in the queue", nil
+		}
+		if !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return "", err
+		}
+	}
 	for _, at := range []struct {
 		s             jetstream.Stream
 		subject, text string
