@@ -101,6 +101,9 @@ var wellKnown = map[string]error{
 	"natspool.ErrNotFound":     ErrNotFound,
 }
 
+// panicName says that Panic and Stack are set. No name of WithError has a dot.
+const panicName = "workerpool.PanicError"
+
 // maxText bounds what an error may add to a result: it has to fit beside the job.
 const maxText = 16 << 10
 
@@ -115,7 +118,7 @@ func encodeError(err error, known map[string]error) []byte {
 	}
 	if p, ok := as[*workerpool.PanicError](err); ok {
 		w.Panic, w.Stack = shorten(fmt.Sprint(p.Value)), shorten(string(p.Stack))
-		w.Names = append(w.Names, "panic")
+		w.Names = append(w.Names, panicName)
 	}
 	b, err := json.Marshal(w)
 	if err != nil { // strings only: json has no reason to fail
@@ -131,7 +134,7 @@ func decodeError(b []byte, known map[string]error) error {
 	}
 	e := &RemoteError{Message: w.Message}
 	for _, name := range w.Names {
-		if name == "panic" {
+		if name == panicName {
 			e.wraps = append(e.wraps, &workerpool.PanicError{Value: w.Panic, Stack: []byte(w.Stack)})
 		} else if err := known[name]; err != nil {
 			e.wraps = append(e.wraps, err)
