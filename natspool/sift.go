@@ -25,8 +25,13 @@ func (w *worker) look(r *run) {
 		case err == nil:
 			w.sort(r)
 			return
-		case w.stopped.Err() != nil || r.hold.lost():
-			w.handBack(r)
+		case r.hold.lost():
+			w.release(r)
+			return
+		case w.stopped.Err() != nil:
+			// Without a note: what is known of the job could not be read, and would be overwritten.
+			w.counts.handedBack.Add(1)
+			w.answer(r, r.hold.msg.Nak())
 			return
 		}
 		sleep(w.stopped, pause(n))
