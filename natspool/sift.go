@@ -71,6 +71,11 @@ func (w *worker) sort(r *run) {
 		r.note.Open = false
 		r.note.Crashes++
 	}
+	r.state.Store(waits)
+	if w.leaving.Load() && r.state.CompareAndSwap(waits, returned) { // giveBack may be over
+		w.handBack(r)
+		return
+	}
 	w.suspects <- r
 }
 
@@ -78,6 +83,9 @@ func (w *worker) sort(r *run) {
 // them there. What it is about to begin it notes before.
 func (w *worker) lane() {
 	for r := range w.suspects {
+		if !r.state.CompareAndSwap(waits, begun) { // giveBack has it
+			continue
+		}
 		if w.stopped.Err() != nil || w.leaving.Load() {
 			w.handBack(r)
 			continue
