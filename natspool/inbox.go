@@ -16,6 +16,7 @@ type inbox struct {
 	b       *base
 	mailbox string
 	cons    jetstream.Consumer
+	want    jetstream.ConsumerConfig
 	leases  *leases
 	credits *credits
 
@@ -73,7 +74,7 @@ func newInbox(ctx context.Context, b *base, life context.Context, mailbox string
 		return nil, err
 	}
 	return &inbox{
-		b: b, mailbox: mailbox, cons: cons, over: over,
+		b: b, mailbox: mailbox, cons: cons, want: want, over: over,
 		leases: newLeases(b.nc, readLease), credits: newCredits(readAhead, readAhead/4),
 		letters: make(chan *letter, readAhead), pulling: newSwitcher(life), done: make(chan struct{}),
 		seen: map[uint64]*letter{},
@@ -150,11 +151,25 @@ func (i *inbox) run() {
 	rest.Go(i.endWhenRead)
 	p := &puller{line: i.b.line, stream: i.b.remote.names.results(), consumer: readerOf(i.mailbox), credits: i.credits, take: i.take, trouble: func(err error) {
 		i.b.cfg.logger.Warn("natspool: cannot take results; trying again", "pool", i.b.cfg.name, "error", err)
+		i.remake()
 	}}
 	p.pull(i.pulling.ctx)
 	close(i.letters)
 	close(quiet)
 	rest.Wait()
+}
+
+// remake makes the consumer of Do again: the server has removed it when this process was cut off
+// for longer than privateTTL. That of a mailbox is not: it would begin with all results that are kept.
+func (i *inbox) remake() {
+	if !isPrivate(i.mailbox) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
+	defer cancel()
+	if _, err := i.b.remote.results.CreateOrUpdateConsumer(ctx, i.want); err != nil {
+		i.b.cfg.logger.Warn("natspool: cannot make the consumer of Do again", "pool", i.b.cfg.name, "error", err)
+	}
 }
 
 // end is for an inbox that nobody reads any more.
