@@ -52,7 +52,7 @@ func (w *worker) finish(r *run, value []byte, err error) {
 		r.note.Attempts++
 		w.putBack(r)
 	default:
-		w.failAs(r, v.failure)
+		w.failAs(r, v.failure, r.hold.msg.Data)
 	}
 }
 
@@ -86,11 +86,11 @@ func (w *worker) succeed(r *run, value []byte) {
 
 // fail stores the failure of a job as a dead letter, and then as its result: in this order,
 // so that there is no result without its dead letter.
-func (w *worker) fail(r *run, err error) { w.failAs(r, encodeError(err, w.cfg.errs)) }
+func (w *worker) fail(r *run, err error) { w.failAs(r, encodeError(err, w.cfg.errs), r.hold.msg.Data) }
 
-func (w *worker) failAs(r *run, failure []byte) {
+func (w *worker) failAs(r *run, failure, job []byte) {
 	o := w.outcome(r)
-	o.failure = failure
+	o.failure, o.job = failure, job
 	failed := func() { w.counts.failed.Add(1) }
 	// A Do has told its caller, and nobody could find the dead letter.
 	if w.r.dead == nil || isPrivate(r.mailbox) {
@@ -108,6 +108,13 @@ func (w *worker) failAs(r *run, failure []byte) {
 				return false
 			case givenUp:
 				w.letGo(r)
+				return false
+			case never:
+				if o.shrink() {
+					w.failAs(r, o.failure, o.job)
+				} else {
+					w.letGo(r)
+				}
 				return false
 			case full:
 				if !told {
@@ -174,9 +181,28 @@ func (w *worker) warnFull() {
 	}
 }
 
-// tooLarge is for a result that the server will never take. Its job was small enough, and so
-// is an error.
+// shrink makes a failure smaller that the server will never take beside its job, and at last does
+// without the job. It reports false if there is nothing to leave out.
+func (o *outcome) shrink() bool {
+	const small = 512
+	switch {
+	case len(o.failure) > small:
+		o.failure = encodeError(fmt.Errorf("%w: an error of %d bytes, with its job of %d", ErrTooLarge, len(o.failure), len(o.job)), nil)
+	case len(o.job) > 0:
+		o.job = nil
+	default:
+		return false
+	}
+	return true
+}
+
+// tooLarge is for a result that the server will never take. Its job was small enough; an error
+// beside it need not be.
 func (w *worker) tooLarge(r *run, o *outcome, err error) {
+	if len(o.value) == 0 && o.shrink() {
+		w.store(r, o, func() { w.counts.failed.Add(1) })
+		return
+	}
 	if len(o.value) == 0 {
 		w.cfg.logger.Error("natspool: the server takes no result of this job", "pool", w.cfg.name, "id", r.id, "error", err)
 		w.letGo(r)
