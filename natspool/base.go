@@ -47,6 +47,7 @@ type base struct {
 	over    bool           // nobody begins to read any more
 	readers sync.WaitGroup // who hands results over
 
+	idle                                  atomic.Bool  // the workers left since all was finished
 	left                                  atomic.Int64 // jobs that were stored when somebody looked last
 	submitted, duplicates, rejected, read atomic.Uint64
 }
@@ -146,7 +147,7 @@ func (b *base) live() {
 	}
 	select {
 	case <-b.closing:
-		_ = b.untilIdle(b.pulling.ctx)
+		b.idle.Store(b.untilIdle(b.pulling.ctx) == nil)
 	case <-b.pulling.ctx.Done():
 	}
 	b.pulling.off(nil)
@@ -262,7 +263,9 @@ func (b *base) untilIdle(ctx context.Context) error {
 			if err == nil && jobs == 0 {
 				return nil
 			}
-			b.left.Store(int64(jobs))
+			if err == nil { // else nobody knows, and Wait is not to take that for none
+				b.left.Store(int64(jobs))
+			}
 		}
 		if !sleep(ctx, pause(n)) {
 			return context.Cause(ctx)
@@ -375,10 +378,27 @@ func (b *base) shutdown(ctx context.Context) error {
 		if cause := context.Cause(b.stopped.ctx); cause != nil && !errors.Is(cause, errOver) {
 			return &workerpool.ShutdownError{NotRun: int(b.left.Load()), Err: b.contextError(b.stopped.ctx, "Shutdown")}
 		}
-		return nil
+		return b.afterLeave(ctx)
 	case <-ctx.Done():
 		return b.giveUp(ctx, "Shutdown")
 	}
+}
+
+// afterLeave is what Shutdown says when the workers have left: by Leave they may have done so
+// before all was finished.
+func (b *base) afterLeave(ctx context.Context) error {
+	if b.idle.Load() {
+		return nil
+	}
+	select {
+	case <-b.ended:
+	case <-ctx.Done():
+		return b.giveUp(ctx, "Shutdown")
+	}
+	if left := int(b.left.Load()); left > 0 {
+		return &workerpool.ShutdownError{NotRun: left, Err: b.cfg.error([]error{workerpool.ErrClosed}, "Shutdown: left before all was finished")}
+	}
+	return nil
 }
 
 // leaveWork ends the work of this process.
