@@ -194,7 +194,8 @@ func (b *base) lastResults() {
 			return
 		default:
 		}
-		if unread, err := b.unread(b.reading.ctx); err == nil && unread == 0 {
+		unread, err := b.unread(b.reading.ctx)
+		if err == nil && unread == 0 || b.nc.IsClosed() {
 			return
 		}
 		// They wait for a reader, who may be anywhere.
@@ -266,6 +267,9 @@ func (b *base) untilIdle(ctx context.Context) error {
 			if err == nil { // else nobody knows, and Wait is not to take that for none
 				b.left.Store(int64(jobs))
 			}
+		}
+		if b.nc.IsClosed() { // for good
+			return nats.ErrConnectionClosed
 		}
 		if !sleep(ctx, pause(n)) {
 			return context.Cause(ctx)
@@ -349,8 +353,12 @@ func (b *base) wait(ctx context.Context) error {
 	either, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.stopped.ctx, cancel)()
-	if b.untilIdle(either) == nil {
+	err := b.untilIdle(either)
+	if err == nil {
 		return nil
+	}
+	if errors.Is(err, nats.ErrConnectionClosed) && b.stopped.ctx.Err() == nil {
+		return b.unavailable("Wait", err)
 	}
 	if ctx.Err() == nil {
 		select {

@@ -87,7 +87,7 @@ func TestEdge_StopWhileDoHasNoServer(t *testing.T) {
 	go func() { _, err := c.Do(ctx, 1); did <- err }()
 	time.Sleep(200 * time.Millisecond)
 	within(t, 12*time.Second, "Stop", func() { c.Stop() })
-	within(t, time.Second, "Do", func() { <-did })
+	within(t, time.Second, "Do", func() { _ = <-did })
 }
 
 func TestEdge_SubmitAllInsideJob(t *testing.T) {
@@ -147,7 +147,7 @@ func TestEdge_RequeueOfClosed(t *testing.T) {
 	require.NoError(t, p.Submit(soon(t), 1, natspool.ID("x")))
 	require.NoError(t, p.Wait(soon(t)))
 	c := newClient[int, int](t, s)
-	c.Close()
+	_ = c.Close()
 	require.ErrorIs(t, c.Requeue(soon(t), "x"), workerpool.ErrClosed)
 	_, err := p.Lookup(soon(t), "x")
 	require.NoError(t, err, "the result is still there")
@@ -200,15 +200,15 @@ func newFreezer(t testing.TB, to string) *freezer {
 			}
 			up, err := net.Dial("tcp", to)
 			if err != nil {
-				c.Close()
+				_ = c.Close()
 				continue
 			}
 			go f.pipe(c, up)
 			go f.pipe(up, c)
-			go func() { <-f.quit; c.Close(); up.Close() }()
+			go func() { <-f.quit; _ = c.Close(); _ = up.Close() }()
 		}
 	}()
-	t.Cleanup(func() { l.Close(); close(f.quit) })
+	t.Cleanup(func() { _ = l.Close(); close(f.quit) })
 	return f
 }
 
@@ -224,7 +224,7 @@ func (f *freezer) pipe(dst io.WriteCloser, src io.ReadCloser) {
 			}
 		}
 		if err != nil {
-			dst.Close()
+			_ = dst.Close()
 			return
 		}
 		if _, err := dst.Write(buf[:n]); err != nil {
@@ -358,7 +358,7 @@ func TestEdge_LeaveGivesBackSuspects(t *testing.T) {
 	p := newPool(t, s, b.run)
 	<-b.began
 	time.Sleep(300 * time.Millisecond) // the others are in the lane
-	go p.Leave(soon(t))
+	go func() { _ = p.Leave(soon(t)) }()
 	q := newPool(t, s, double)
 	res := q.Results()
 	for range 2 {

@@ -250,7 +250,8 @@ func (i *inbox) endWhenRead() {
 		return
 	}
 	for n := 1; ; n++ {
-		if info, err := i.info(); err == nil && info.NumPending == 0 && info.NumAckPending == 0 {
+		info, err := i.info()
+		if err == nil && info.NumPending == 0 && info.NumAckPending == 0 || i.b.nc.IsClosed() {
 			i.pulling.off(nil)
 			return
 		}
@@ -297,7 +298,7 @@ func (i *inbox) tidy(done <-chan struct{}) {
 		if err != nil {
 			continue
 		}
-		past = append(past, mark{time.Now(), info.AckFloor.Stream})
+		past = past.add(mark{time.Now(), info.AckFloor.Stream})
 		i.forget(min(past.before(rememberFor), info.AckFloor.Stream))
 		keep := i.b.cfg.keep
 		if isPrivate(i.mailbox) || i.crowded() {
@@ -340,6 +341,14 @@ type mark struct {
 
 // history is marks, oldest first.
 type history []mark
+
+// add adds m, unless it says no more than the last one.
+func (h history) add(m mark) history {
+	if n := len(h); n > 0 && h[n-1].read == m.read {
+		return h
+	}
+	return append(h, m)
+}
 
 // before returns up to where all was read d ago.
 func (h history) before(d time.Duration) (read uint64) {

@@ -256,6 +256,9 @@ func WithTiming() Option {
 // and that it has begun is noted before: what counts is a note that was never answered. The
 // crash that brought it there is not counted. A process that is killed from outside, or cut
 // off, while such a job runs counts too.
+//
+// A server inside the same process ends with it, and forgets to whom it gave jobs in its last
+// moment: there a job that ends the process at once is not counted, and comes again and again.
 func WithMaxCrashes(n int) Option {
 	return optionFunc(func(c *config) { c.maxCrashes = n })
 }
@@ -324,7 +327,8 @@ func WithCapacity(n int) Option {
 }
 
 // WithMaxInFlight sets how many jobs without a key all processes together hold at most: those
-// that run, were fetched ahead, or wait for their next attempt. The default is 20,000.
+// that run, were fetched ahead, or wait for their next attempt; and as many again of those
+// that were delayed. The default is 20,000.
 func WithMaxInFlight(n int) Option {
 	return optionFunc(func(c *config) { c.maxInFlight = n })
 }

@@ -252,7 +252,8 @@ func (d *Delivery[T, R]) Ack() error {
 // stored until Ack was called. Those of a reader that ended without come again to another,
 // within some seconds; so it may see one twice whose Ack was lost. At most 512 are out at once:
 // who collects them and acknowledges all together needs smaller groups. One that is never
-// acknowledged keeps the range from ending. A result goes to one of Results and Deliveries, if
+// acknowledged keeps the range from ending, and all results after it from being removed, until
+// there is no room. A result goes to one of Results and Deliveries, if
 // both are read. The channel is closed when that of Results would be.
 func (p *Pool[T, R]) Deliveries() <-chan *Delivery[T, R] {
 	p.deliveries.Do(func() {

@@ -130,7 +130,7 @@ func (p *puller) session(ctx, up context.Context) error {
 		wait(up, closed, drainWait)
 	}
 	_ = sub.Unsubscribe() // has an effect only if it did not drain
-	<-closed
+	wait(context.Background(), closed, drainWait)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.credits.give(p.owed)

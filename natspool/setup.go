@@ -106,6 +106,7 @@ func (c config) consumers(n names) map[string]jetstream.ConsumerConfig {
 		// a job is tried is decided by the worker that has it.
 		MaxDeliver:    -1,
 		MaxAckPending: c.maxInFlight,
+		MaxWaiting:    maxWaiting,
 	}
 	at := func(durable, filter string, inFlight int) jetstream.ConsumerConfig {
 		w := worker
@@ -121,6 +122,9 @@ func (c config) consumers(n names) map[string]jetstream.ConsumerConfig {
 	}
 	return all
 }
+
+// maxWaiting is how many requests for jobs may stand at once, of all processes.
+const maxWaiting = 1 << 14
 
 func (c config) dueConsumer(n names) jetstream.ConsumerConfig {
 	due := c.consumers(n)[laneAny]

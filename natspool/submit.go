@@ -92,7 +92,8 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 	unsure := false // whether an earlier try was stored
 	for n := 1; ctx.Err() == nil; n++ {
 		where, err := b.known(ctx, s, to)
-		if err == nil && where == "" {
+		sent := err == nil && where == ""
+		if sent {
 			where, err = b.publish(ctx, msg, opts)
 		}
 		a := answerTo(err)
@@ -111,7 +112,7 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 		case !patience:
 			return b.unavailable(op, err)
 		}
-		if last = err; a != full {
+		if last = err; sent && a != full {
 			unsure = true
 		}
 		if err := b.anotherTry(ctx, op, n); err != nil {
