@@ -147,7 +147,7 @@ func TestEdge_RequeueOfClosed(t *testing.T) {
 	require.NoError(t, p.Submit(soon(t), 1, natspool.ID("x")))
 	require.NoError(t, p.Wait(soon(t)))
 	c := newClient[int, int](t, s)
-	_ = c.Close()
+	c.Close()
 	require.ErrorIs(t, c.Requeue(soon(t), "x"), workerpool.ErrClosed)
 	_, err := p.Lookup(soon(t), "x")
 	require.NoError(t, err, "the result is still there")
