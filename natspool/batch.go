@@ -5,6 +5,8 @@ import (
 	"iter"
 	"sync"
 	"sync/atomic"
+
+	"github.com/nats-io/nats.go"
 )
 
 // batchAhead is how many jobs of SubmitAll are on their way at once.
@@ -77,8 +79,11 @@ func (t *batch) place() bool {
 }
 
 func (t *batch) send(out *outbox, data []byte) {
-	msg, opts := t.b.message(submission{id: NewID()}, t.b.cfg.mailbox, data)
-	out.send(&parcel{msg: msg, opts: opts, settle: func(a answer, err error) bool {
+	// Without a message id, which costs the server a fifth of the time. It would tell a job that is
+	// stored again since its answer was lost, and that has run meanwhile; its subject does while it
+	// is in the queue.
+	msg := &nats.Msg{Subject: t.b.remote.subject("job", laneAny, t.b.cfg.mailbox, NewID()), Data: data}
+	out.send(&parcel{msg: msg, settle: func(a answer, err error) bool {
 		switch {
 		case a == taken, a == known: // then an answer was lost before
 			t.stored.Add(1)
