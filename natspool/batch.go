@@ -15,6 +15,7 @@ type batch struct {
 	b      *base
 	ctx    context.Context
 	places chan struct{} // one for each job on its way
+	parked parked        // those of them that the queue had no place for
 	stored atomic.Int64
 
 	givenUp atomic.Bool // a job that may not be stored
@@ -33,8 +34,8 @@ func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n 
 	if err != nil {
 		return 0, b.cfg.error([]error{err}, "SubmitAll: %v", err)
 	}
-	defer out.close()
 	t := &batch{b: b, ctx: ctx, places: make(chan struct{}, batchAhead)}
+	defer t.giveUp(out)
 	for data, err := range jobs {
 		if err == nil && len(data) > b.cfg.maxJobBytes {
 			err = b.cfg.error([]error{ErrTooLarge}, "SubmitAll: job of %d bytes: WithMaxJobBytes is %d", len(data), b.cfg.maxJobBytes)
@@ -68,7 +69,12 @@ func (t *batch) place() bool {
 
 func (t *batch) send(out *outbox, data []byte) {
 	msg, opts := t.b.message(submission{id: NewID()}, t.b.cfg.mailbox, data)
-	out.send(&parcel{msg: msg, opts: opts, settle: func(a answer, err error) bool {
+	turn := false // it was sent when others waited too
+	p := &parcel{msg: msg, opts: opts}
+	p.park = func(again func()) {
+		t.parked.refuse(func() { turn = true; again() }, turn)
+	}
+	p.settle = func(a answer, err error) bool {
 		switch {
 		case a == taken, a == known: // then an answer was lost before
 			t.stored.Add(1)
@@ -81,9 +87,22 @@ func (t *batch) send(out *outbox, data []byte) {
 		default:
 			t.givenUp.Store(true)
 		}
+		if turn {
+			t.parked.accept()
+		}
 		<-t.places
 		return false
-	}})
+	}
+	out.hold(p)
+	if send := func() { out.publish(p) }; !t.parked.join(func() { turn = true; send() }) {
+		send()
+	}
+}
+
+// giveUp sends nothing again.
+func (t *batch) giveUp(out *outbox) {
+	out.close()
+	t.parked.flush()
 }
 
 // end waits for what is on its way.
@@ -92,7 +111,7 @@ func (t *batch) end(out *outbox) (int, error) {
 	case <-out.settled():
 	case <-t.ctx.Done():
 	case <-t.b.closing: // what waits for a place has none; what is on its way may be stored
-		out.close()
+		t.giveUp(out)
 		if <-out.settled(); t.givenUp.Load() {
 			t.fail(t.b.closedError("SubmitAll"))
 		}
