@@ -11,7 +11,8 @@ postgres=
 as=()
 end() {
 	for pid in ${pids[@]+"${pids[@]}"}; do
-		kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
+		kill "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
 	done
 	if [ -n "$postgres" ]; then
 		${as[@]+"${as[@]}"} "$postgres/pg_ctl" stop -D "$tmp/postgres/data" -m fast >/dev/null || true
@@ -51,7 +52,7 @@ else
 fi
 
 # Debian keeps the programs of Postgres away from PATH.
-bin=$(command -v initdb || ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null | sort -V | tail -n 1 || true)
+bin=$(command -v initdb || find /usr/lib/postgresql -name initdb 2>/dev/null | sort -V | tail -n 1 || true)
 if [ -n "$bin" ]; then
 	bin=$(dirname "$bin")
 	mkdir "$tmp/postgres"
