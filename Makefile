@@ -31,7 +31,8 @@ DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
 .PHONY: help build test test-386 browser screenshots simulate plots stress model leaks mutants fuzz cover bench bench-report \
-	bench-distributed bench-distributed-report bench-root bench-compare figures lint shellcheck vuln api notes fmt tidy tools clean FORCE
+	bench-distributed bench-distributed-report bench-root bench-compare figures lint shellcheck vuln api published notes fmt tidy \
+	tools clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile
@@ -122,6 +123,9 @@ vuln: bin/govulncheck ## look for known vulnerabilities; asks the Go vulnerabili
 
 api: bin/apidiff ## compare the exported API with that of the git ref BASE (default: the last release)
 	@scripts/api.sh
+
+published: ## build and test the modules that others import without their replace directives; VERSION=v1.2.3 takes that one
+	VERSION=$(VERSION) scripts/published.sh
 
 notes: ## print what CHANGELOG.md says of VERSION; fails if that is nothing
 	@awk -v v='$(VERSION:v%=%)' '/^## / { on = $$2 == v || $$2 == "[" v "]"; next } on && (n || NF) { n++; print } \

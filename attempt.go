@@ -89,7 +89,10 @@ func (w *worker[T, R]) call(ctx, parent context.Context, job T, r *record, fn Fu
 // again reports true.
 func (w *worker[T, R]) again(t *task[T, R], out outcome[R]) (here bool) {
 	p := w.pool
-	w.tries.err = out.err
+	c := t.call
+	if w.tries.err = out.err; c != nil {
+		c.pause(w.tries)
+	}
 	if w.endTry() {
 		w.awaitPlace()
 	}
@@ -97,12 +100,12 @@ func (w *worker[T, R]) again(t *task[T, R], out outcome[R]) (here bool) {
 		w.waitHere(t.context(p.ctx), out.wait)
 		return true
 	}
-	c := t.call
 	if c == nil {
 		c = p.newSubmitted(t.job, nil)
 		c.state.Store(callRunning)
+		c.pause(w.tries)
 	}
-	c.job, c.tries, w.tries = t.job, w.tries, tries{}
+	c.job, w.tries = t.job, tries{}
 	w.task = task[T, R]{}
 	p.waitInBacklog(&waitingJob[T, R]{due: time.Now().Add(out.wait), call: c})
 	return false

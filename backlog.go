@@ -161,21 +161,18 @@ func (p *Pool[T, R]) sendDue() {
 	}
 }
 
-// dropWaiting makes the job of c due now, if it waits: its caller has left. It returns the
-// attempts that the job has had.
-func (l *backlog[T, R]) dropWaiting(c *call[T, R]) (t tries) {
+// dropWaiting makes the job of c due now, if it waits here: its caller has left.
+func (l *backlog[T, R]) dropWaiting(c *call[T, R]) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i, j := range l.waiting.jobs {
 		if j.call == c {
-			t = c.tries // before anybody takes it out
 			j.due = time.Time{}
 			heap.Fix(&l.waiting, i)
 			l.poke()
-			break
+			return
 		}
 	}
-	return t
 }
 
 // release takes out the jobs of a bulk call, which has ended early.
@@ -202,11 +199,10 @@ func (l *backlog[T, R]) release(b *bulk[T, R]) (chunks []*chunk[T, R]) {
 }
 
 // takeBack returns the attempts that the job of c has had, when that has come through the queue.
-func (l *backlog[T, R]) takeBack(c *call[T, R]) (t tries) {
-	t, c.tries = c.tries, t
+func (l *backlog[T, R]) takeBack(c *call[T, R]) tries {
 	l.queued.Add(-1)
 	l.size.Add(-1)
-	return t
+	return c.tries // and leaves them there: a caller who leaves may read them
 }
 
 // waitingRetries returns how many jobs wait for their next attempt.

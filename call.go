@@ -25,17 +25,20 @@ type call[T, R any] struct {
 	record     *record     // nil if nobody observes the pool
 	task       *trace.Task // of a Do while a trace is being taken
 	bulk       *bulk[T, R] // it is a ticket of this one
-	tries      tries       // that it has had, as long as it waits for another
+	tries      tries       // that it has had, when it waits for another; of a Do written before state says so
 }
 
 // The states of a call. Exactly one side wins each step: the pool begins or refuses
 // a queued job, or its caller takes it back; the worker finishes a running one, or
-// its caller has left before.
+// its caller has left before. The same goes for one that waits for its next attempt: it
+// begins that, or its caller has left.
 const (
 	callQueued uint32 = iota
 	callRunning
+	callBetween // two attempts; a job of Submit runs meanwhile
 	callFinished
 	callLeft
+	callTakenBack // left by a caller whom the pool would have let have his turn
 )
 
 func (p *Pool[T, R]) newCall(ctx context.Context, job T, r *record) *call[T, R] {
@@ -144,15 +147,26 @@ func (c *call[T, R]) takeJob() T {
 	return job
 }
 
-// takeBack takes back a job that has not begun, and reports whether it did.
-func (c *call[T, R]) takeBack() (job T, ok bool) {
-	if !c.state.CompareAndSwap(callQueued, callLeft) {
+// takeBackJob takes back the job of c if it has not begun, and reports whether it did.
+func (p *Pool[T, R]) takeBackJob(c *call[T, R]) (job T, ok bool) {
+	if p.ctx.Err() == nil {
+		p.deserted.Add(1)
+		if ok = c.state.CompareAndSwap(callQueued, callTakenBack); !ok {
+			p.deserted.Add(-1)
+		}
+	} else {
+		ok = c.state.CompareAndSwap(callQueued, callLeft)
+	}
+	if !ok {
 		return job, false
 	}
 	c.cancel(nil)
 	c.over()
 	return c.takeJob(), true
 }
+
+// isTakenBack reports whether the job was, and is no longer one that the pool keeps from running.
+func (c *call[T, R]) isTakenBack() bool { return c.state.Load() == callTakenBack }
 
 // refuse finishes a job that has not begun with err, unless its caller has taken it
 // back.
@@ -174,14 +188,34 @@ func (c *call[T, R]) neverRan(o *observer, err error) Result[T, R] {
 	return Result[T, R]{Job: job, Err: err}
 }
 
-// leave says that the caller no longer waits for a job that has begun, and reports
-// whether it was in time; if not, the result is there.
-func (c *call[T, R]) leave() bool { return c.state.CompareAndSwap(callRunning, callLeft) }
+// pause says that the job has had attempts and waits for the next, unless its caller has left.
+func (c *call[T, R]) pause(t tries) {
+	c.tries = t
+	if !c.forResults {
+		c.state.CompareAndSwap(callRunning, callBetween)
+	}
+}
+
+// goOn reports whether the next attempt may begin; if not, the caller has left.
+func (c *call[T, R]) goOn() bool {
+	return c.forResults || c.state.CompareAndSwap(callBetween, callRunning)
+}
+
+// leave says that the caller no longer waits for a job that has begun, and returns in which
+// state that was; if it is callFinished, the result is there.
+func (c *call[T, R]) leave() (was uint32) {
+	for {
+		was = c.state.Load()
+		if was == callFinished || c.state.CompareAndSwap(was, callLeft) {
+			return was
+		}
+	}
+}
 
 // finish puts the result there for the caller, and reports whether he still waits.
 func (c *call[T, R]) finish(r Result[T, R]) (received bool) {
 	c.result = r
-	received = c.state.CompareAndSwap(callRunning, callFinished)
+	received = c.state.CompareAndSwap(callRunning, callFinished) || c.state.CompareAndSwap(callBetween, callFinished)
 	c.cancel(nil)
 	close(c.done)
 	return received
@@ -213,8 +247,12 @@ func (p *Pool[T, R]) logLost(err error) {
 			err = caught
 		}
 	}
+	what := "a job"
+	if asked, ok := err.(*askedError); ok { //nolint:errorlint // as below
+		what, err = "a job's "+asked.what, asked.failed
+	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
-		go logPanic(p.name, "a job", err) // on a goroutine of its own: a log handler may do what a Func may
+		go logPanic(p.name, what, err) // on a goroutine of its own: a log handler may do what a Func may
 	}
 }
 
@@ -234,18 +272,19 @@ func (p *Pool[T, R]) await(ctx context.Context, op string, left <-chan struct{},
 			r := c.takeResult()
 			return r.Value, r.Err
 		case <-left:
-			if job, ok := c.takeBack(); ok {
+			if job, ok := p.takeBackJob(c); ok {
 				err := p.contextError(ctx, op+": job not run "+p.load().String(), ErrNotRun)
 				if o := p.observer; o != nil {
 					o.neverRan(ctx, c.record, job, err, false)
 				}
 				return none, err
 			}
-			if c.leave() {
-				if t := p.backlog.dropWaiting(c); t.n > 0 {
-					return none, t.failure(t.err, p.contextError(ctx, op+": gave up before the next attempt"))
-				}
+			switch c.leave() {
+			case callRunning:
 				return none, p.contextError(ctx, op+": gave up while the job was running")
+			case callBetween:
+				p.backlog.dropWaiting(c)
+				return none, c.tries.failure(c.tries.err, p.contextError(ctx, op+": gave up before the next attempt"))
 			}
 			left = nil // it has just finished
 		case <-cancelled:

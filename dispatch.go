@@ -79,6 +79,7 @@ type bulk[T, R any] struct {
 	late    int   // how many of running are late
 	long    int   // how many of the others have several jobs
 	aside   int   // chunks whose jobs wait for their next attempt
+	short   bool  // there are jobs, and no more workers to help
 	watched bool  // the dispatcher has to look for chunks that take too long
 	over    bool  // nothing runs, and nothing will
 	err     error // why the call ends early
@@ -164,6 +165,7 @@ func (d *dispatcher[T, R]) plan() bool {
 	d.abandonTried()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.noteShort()
 	n, more := d.ready()
 	if d.nothingRuns() && (d.err != nil || n == 0 && !more) {
 		d.over = true

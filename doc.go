@@ -82,7 +82,9 @@
 //     queue. [Permanent] marks an error that no attempt will cure.
 //   - [RetryAfter], returned by a job, pauses the whole pool until the time that the other side
 //     has named, and then lets one job try first. It takes no option. Without WithRetry the
-//     job's error is its result.
+//     job's error is its result. It obeys the other side, but does not find its limit: with too
+//     many workers each success of the first lets all start again. So combine it with a limiter,
+//     or have the number of workers found.
 //
 // In package retry, Backoff is a policy with full jitter, and AfterResponse makes a RetryAfter
 // of an HTTP response with 429 or 503. (An open circuit breaker is RetryAfter where the work has

@@ -96,7 +96,7 @@ func (e *PanicError) Unwrap() error {
 // queue: how many of those did not run their callers see.
 type ShutdownError struct {
 	Running int   // jobs that a worker still had: inside Func, or their result waited for room; and those that waited for their next attempt
-	NotRun  int   // what was in the queue, or waited for a limiter: jobs, which will not run; and workers that bulk calls waited for
+	NotRun  int   // what was in the queue, or waited for a limiter: jobs, which will not run, but for those of a Do whose caller had left; and workers that bulk calls waited for
 	Unread  int   // results on Results that nobody had read
 	Err     error // why: wraps the cause of the context that ended
 }
@@ -116,7 +116,7 @@ func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
 	p.mu.Unlock()
 	return &ShutdownError{
 		Running: l.running + p.backlog.waitingRetries(),
-		NotRun:  int(p.refused.Load()+max(0, p.heldNew.Load())) + max(0, l.waiting-int(p.backlog.queued.Load())) + held,
+		NotRun:  max(0, int(p.refused.Load()+max(0, p.heldNew.Load())-p.deserted.Load())+max(0, l.waiting-int(p.backlog.queued.Load()))+held),
 		Unread:  l.unread,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}

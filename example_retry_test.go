@@ -4,9 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"time"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/autotune"
+	"github.com/boundedgo/workerpool/retry"
 )
 
 // api stands for a server: it turns every third request away.
@@ -26,6 +32,68 @@ func (a *api) get(_ context.Context, id int) (string, error) {
 }
 
 func Example_downstream() {
+	var requests atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch { // stands for somebody else's
+		case requests.Add(1) == 1:
+			w.WriteHeader(http.StatusTooManyRequests)
+		case r.URL.Path == "/3":
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+
+	fetch := func(ctx context.Context, path string) (string, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			return "", workerpool.Permanent(err) // not tried again
+		}
+		resp, err := server.Client().Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if err := retry.AfterResponse(resp, time.Minute); err != nil {
+			return "", err // 429, 503: the pool waits for as long as the header says, a minute at most
+		}
+		if resp.StatusCode != http.StatusOK {
+			return "", workerpool.Permanent(errors.New(resp.Status))
+		}
+		return resp.Status, nil
+	}
+	ctx := context.Background()
+	pool, err := workerpool.New(fetch,
+		workerpool.WithTiming(),                       // for the tuner
+		workerpool.WithLimiter(autotune.NewLimiter()), // learns how many a second
+		workerpool.WithRetry(retry.Backoff(5, 100*time.Millisecond, 10*time.Second)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Stop()
+	tuner, err := autotune.Start(ctx, pool, autotune.Config{ // finds how many at once
+		Min: 1, Max: 100,
+		IgnoreThrottled: true, // since 429 is about the rate, here, and the limiter sees to that
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer tuner.Stop()
+
+	results, err := pool.Collect(ctx, []string{"/1", "/2", "/3"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, r := range results {
+		fmt.Println(r.Job, r.Value, r.Err)
+	}
+	// Output:
+	// /1 200 OK <nil>
+	// /2 200 OK <nil>
+	// /3  404 Not Found
+}
+
+// An error that another client brings, for the pool to wait.
+func ExampleRetryAfter() {
 	server := new(api)
 	get := func(ctx context.Context, id int) (string, error) {
 		page, err := server.get(ctx, id)
@@ -37,9 +105,7 @@ func Example_downstream() {
 		}
 		return page, nil
 	}
-	backoff := func(attempt int, _ error) (time.Duration, bool) {
-		return time.Millisecond << attempt, attempt < 5
-	}
+	backoff := retry.Backoff(5, time.Millisecond, 10*time.Millisecond)
 	results, err := workerpool.Collect(context.Background(), []int{1, 2, 3, 4}, get,
 		workerpool.WithWorkers(1), workerpool.WithRetry(backoff), workerpool.WithRetryBudget(0.5))
 	if err != nil {

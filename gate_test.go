@@ -570,3 +570,44 @@ func (l *badObserver) Observe(error) {
 	}
 	panic("observer")
 }
+
+// A pool that will start nothing any more does not pause.
+func TestAPoolThatHasEndedDoesNotPause(t *testing.T) {
+	for name, end := range map[string]func(*workerpool.Pool[int, int], context.CancelFunc){
+		"Close":     func(p *workerpool.Pool[int, int], _ context.CancelFunc) { p.Close() },
+		"Stop":      func(p *workerpool.Pool[int, int], _ context.CancelFunc) { p.Stop() },
+		"cancelled": func(_ *workerpool.Pool[int, int], cancel context.CancelFunc) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				p := newPoolOf(t, func(context.Context, int) (int, error) { return 0, workerpool.RetryAfter(errOwn, time.Minute) },
+					sized(1, 8, workerpool.WithContext(ctx))...)
+				defer p.Stop()
+				_, err := p.Do(t.Context(), 1)
+				require.ErrorIs(t, err, errOwn)
+				require.Equal(t, time.Now().Add(time.Minute), p.Stats().PausedUntil)
+				end(p, cancel)
+				assert.Zero(t, p.Stats().PausedUntil)
+			})
+		})
+	}
+}
+
+// One that was closed does, as long as it has jobs.
+func TestAClosedPoolPausesWhileItHasJobs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, func(context.Context, int) (int, error) { return 0, workerpool.RetryAfter(errOwn, time.Minute) },
+			sized(1, 8)...)
+		defer p.Stop()
+		for n := range 2 {
+			require.NoError(t, p.TrySubmit(n))
+		}
+		p.Close()
+		synctest.Wait()
+		assert.Equal(t, time.Now().Add(time.Minute), p.Stats().PausedUntil)
+		assert.Len(t, readAll(p), 2)
+		assert.Zero(t, p.Stats().PausedUntil)
+	})
+}

@@ -221,7 +221,9 @@ func (p *Pool[T, R]) freeWorkers() (taken []Result[T, R]) {
 func (p *Pool[T, R]) refuse(t task[T, R]) (r Result[T, R], forResults bool) {
 	c := t.call
 	if c == nil || c.tries.n == 0 {
-		p.refused.Add(1)
+		if c == nil || !c.isTakenBack() {
+			p.refused.Add(1)
+		}
 		return p.neverRuns(t, p.notRunError())
 	}
 	r = p.abandon(c.ctx, c.takeJob(), p.backlog.takeBack(c), c.record, p.contextError(p.ctx, "not tried again"))
@@ -241,7 +243,9 @@ func (p *Pool[T, R]) neverRuns(t task[T, R], err error) (r Result[T, R], forResu
 	case t.call.forResults:
 		r = t.call.neverRan(p.observer, err)
 	default:
-		t.call.refuse(p.observer, err)
+		if t.call.refuse(p.observer, err); t.call.isTakenBack() {
+			p.deserted.Add(-1)
+		}
 	}
 	return r, t.forResults() && !p.noResults
 }

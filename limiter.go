@@ -17,7 +17,7 @@ import (
 //
 // is told how each attempt ended, with nil where it succeeded, so that it can learn: that of
 // package autotune finds a quota in this way. A limiter that panics or calls runtime.Goexit
-// has done so in place of the job.
+// has done so in place of the job, whose error says so, and wraps what Func returned, if it did.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }

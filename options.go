@@ -101,8 +101,8 @@ func WithWorkers(n int) Option {
 // It is how many jobs beyond the running ones are accepted before Submit waits and
 // TrySubmit returns ErrFull. With 0 a job is handed straight to a worker that waits for
 // one. New allocates the room for all of it. A bulk call that has more jobs than the pool
-// has workers free takes places too while it waits: one for each worker that it could use,
-// as do those of calls that have ended until a worker comes by.
+// has workers free takes places too while it waits: one for each worker that it could use.
+// Those that are left when the call has ended become free as workers come to them.
 func WithBuffer(n int) Option {
 	return optionFunc(func(c *config) { c.buffer = n })
 }
@@ -176,6 +176,11 @@ func WithHooks(h Hooks) Option {
 // returns an error, or panics, that is the outcome of that one job, and wraps ErrNotRun too,
 // unless the job has had an attempt. l must not be nil.
 //
+// Nothing but the context that it is given ends a Wait: one that does not heed that delays
+// [Pool.Stop], and the return of a Map. A *rate.Limiter heeds it early: it fails at once when the
+// deadline is nearer than the time it would have to wait, with an error that is not
+// [context.DeadlineExceeded].
+//
 // [*rate.Limiter]: https://pkg.go.dev/golang.org/x/time/rate#Limiter
 func WithLimiter(l Limiter) Option {
 	return optionFunc(func(c *config) { c.limiter, c.hasLimiter = l, true })
@@ -188,8 +193,8 @@ func WithLimiter(l Limiter) Option {
 //		return time.Second, attempt < 5 && errors.Is(err, errOverloaded)
 //	})
 //
-// Not asked is policy for an error made by [Permanent], a panic, a Goexit, or once the job's
-// context has ended. After [RetryAfter] the wait is at least as long as that says.
+// policy is not asked after an error made by [Permanent], a panic or a Goexit, nor once the
+// job's context has ended. After [RetryAfter] the wait is at least as long as that says.
 //
 // A job that waits for its next attempt holds no worker: others run meanwhile, and when it is
 // due it joins the end of the queue. As many may wait as the queue has places ([WithBuffer]),
@@ -200,6 +205,11 @@ func WithLimiter(l Limiter) Option {
 // too; a Map fails with the first job that does for good.
 //
 // Bulk calls take their jobs one by one then, which costs some 1 µs for each.
+//
+// Retries of pools inside each other multiply: three attempts here of a Func that calls a pool
+// with three attempts are nine. So let one of them retry, the one that knows most of the error,
+// and return [Permanent] here for what the inner pool has given up. The same goes for a client
+// library that tries again by itself.
 //
 // Whoever calls Func again has to know that it may be: a request that has timed out may have
 // had its effect. policy must not be nil.
@@ -212,8 +222,9 @@ func WithRetry(policy RetryPolicy) Option {
 // and not ten times what the policy allows. A job whose retry is not within the budget ends
 // with a [*RetryError] that says so.
 //
-// The budget fills with first attempts, from nothing: nine of them for each retry, with 0.1. So
-// a pool has none for its first failures, and saves up no more than 100. share is from 0, which
+// The budget begins empty and fills with first attempts: nine of them for each retry, with 0.1.
+// So the very first failures of a pool get no retry, whatever policy says. No more than 100 are
+// saved up. share is from 0, which
 // is no retries, to below 1 (a Map with a pool of its own begins with nothing too), and is of
 // use with [WithRetry] only.
 func WithRetryBudget(share float64) Option {

@@ -59,11 +59,13 @@ type Pool[T, R any] struct {
 	waiting  atomic.Int64 // entered in the ledger, and waiting for a place
 	notRun   atomic.Uint64
 	refused  atomic.Int64 // those of notRun that the cancellation found in the queue
+	deserted atomic.Int64 // jobs of Do whose callers have left, and that have their places yet
 	rejected atomic.Uint64
 	kept     atomic.Int64  // results that sweep has and nobody has read
 	bulks    atomic.Int64  // bulk calls, which are entered in the ledger too
 	taken    atomic.Uint64 // jobs that bulk calls have taken from their inputs
 	tickets  atomic.Int64  // bulk calls that wait for a place, and the backlog if it does
+	short    atomic.Int64  // bulk calls that have jobs for more workers than there are
 	followed atomic.Int64  // attempts that another one follows, or will
 	retries  atomic.Uint64 // attempts that follow another one
 	heldBack atomic.Int64  // workers with a job that has to wait before it starts, or starts again
@@ -244,7 +246,8 @@ func (p *Pool[T, R]) TrySubmit(job T) error {
 // context too. When ctx ends, Do returns at once with its error and cause. A job
 // still queued is taken back and never runs; its place in the queue becomes free when
 // a worker comes to it. One that runs sees its context cancelled, and its outcome is
-// dropped when it comes, save that a panic is logged, by [slog.Error].
+// dropped when it comes, save that a panic is logged, by [slog.Error]. One that waits for its
+// next attempt ([WithRetry]) has no more: the error is a [*RetryError] with that of its last.
 //
 // The errors beside the job's own: the cause of ctx, with [ErrNotRun] unless Func has
 // begun; [ErrClosed], or that of a nil ctx, as for Submit; and ErrNotRun with the cause

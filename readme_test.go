@@ -38,7 +38,7 @@ func TestReadme(t *testing.T) {
 		}
 		return bytes.Join([][]byte{m[1], text, m[6]}, nil)
 	})
-	assert.Equal(t, 9, blocks)
+	assert.Equal(t, 10, blocks)
 	if *update {
 		require.NoError(t, os.WriteFile("README.md", cut, 0o600))
 		return

@@ -12,7 +12,10 @@ import (
 //
 // It is called on the goroutine of the worker, for jobs beside each other at once. One that
 // panics or calls runtime.Goexit has done so in place of the job, which has no further
-// attempt. A wait of 0 or less is none.
+// attempt: its error says so, and wraps what Func returned too. A wait of 0 or less is none.
+//
+// Where Func calls another pool that retries, the attempts of both multiply: have it return
+// [Permanent] for an error of that pool.
 type RetryPolicy func(attempt int, err error) (wait time.Duration, again bool)
 
 // Permanent returns an error that says err, and that no further attempt will help, whatever
@@ -85,16 +88,50 @@ func (w *worker[T, R]) judge(ctx context.Context, out *outcome[R]) {
 	p.probed(w.pass, out.err, throttled)
 	if p.observe != nil {
 		w.told = true
+		w.asked = asked{"Observe of the limiter", out.err}
 		p.observe(out.err)
+		w.asked = asked{}
 	}
 	if out.err == nil {
 		return
 	}
 	var stopped error
+	w.asked = asked{"retry policy", out.err}
 	out.wait, out.again, stopped = p.nextTry(ctx, w.tries.n, out.err)
+	w.asked = asked{}
 	if !out.again {
 		out.err = w.tries.failure(out.err, stopped)
 	}
+}
+
+// asked is what is asked about an attempt that has ended, and what that ended with.
+type asked struct {
+	what string // empty: nothing is
+	err  error
+}
+
+// askedError is the outcome of a job whose attempt had ended when what was asked about it
+// panicked or exited, as failed says.
+type askedError struct {
+	pool string
+	asked
+	failed error
+}
+
+// Error puts the text together only now, when it calls a method of whatever the job returned.
+func (e *askedError) Error() string {
+	text := prefix(e.pool) + e.what + " " + ofLimiter(e.failed)
+	if e.err == nil {
+		return text
+	}
+	return fmt.Sprintf("%s, after: %v", text, e.err)
+}
+
+func (e *askedError) Unwrap() []error {
+	if e.err == nil {
+		return []error{e.failed}
+	}
+	return []error{e.failed, e.err}
 }
 
 // nextTry asks whether there is to be another attempt after the n-th, which ended with err.

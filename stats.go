@@ -39,6 +39,7 @@ type Stats struct {
 	Queued   int `json:"queued"`   // jobs that wait for a worker, and workers that bulk calls wait for
 	Capacity int `json:"capacity"` // how many may
 	Waiting  int `json:"waiting"`  // calls of Submit and Do that wait for a place, in the queue or of the job that calls
+	Short    int `json:"short"`    // bulk calls that have jobs for more workers than the pool has
 	Unread   int `json:"unread"`   // results on Results that nobody has read
 	Held     int `json:"held"`     // workers that are not in Busy, with a job that waits for the limiter, a pause, or in place
 	Retrying int `json:"retrying"` // jobs that wait for their next attempt, some of them in the queue again
@@ -55,7 +56,7 @@ type Stats struct {
 	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
 
 	// PausedUntil is until when no job starts because of RetryAfter, and zero if the pool does
-	// not pause. A time that has passed says that a few go ahead to see whether the others may.
+	// not pause, or has ended. A time that has passed says that a few go ahead to see whether the others may.
 	PausedUntil time.Time `json:"pausedUntil,omitzero"`
 
 	Timing *Timing `json:"timing,omitempty"` // nil without WithTiming
@@ -107,9 +108,10 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.Capacity = cap(p.jobs)
 	s.Held = int(max(0, p.heldBack.Load()))
 	s.Retrying = p.backlog.waitingRetries()
+	s.Short = int(max(0, p.short.Load()))
 	s.Throttled = p.gate.throttled.Load()
 	s.TimedOut = p.timedOut.Load()
-	s.PausedUntil = p.gate.state()
+	s.PausedUntil = p.pausedUntil()
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
 	s.Waiting = int(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
@@ -122,6 +124,15 @@ func (p *Pool[T, R]) Stats() Stats {
 		s.Timing = o.times(jobs)
 	}
 	return s
+}
+
+// pausedUntil returns until when no job starts because of RetryAfter, and zero if none would
+// start afterwards either.
+func (p *Pool[T, R]) pausedUntil() (until time.Time) {
+	if p.ctx == nil || p.ctx.Err() != nil || p.hasRun.Load() {
+		return until
+	}
+	return p.gate.state()
 }
 
 // Name returns what was given to [WithName], or "".

@@ -41,6 +41,7 @@ func (b *bulk[T, R]) turn(w *worker[T, R], c *chunk[T, R], lent bool) (next *chu
 		b.inside--
 		b.helpers--
 	}
+	b.noteShort()
 	watch := !b.watched && b.mustWatch()
 	b.watched = b.watched || watch
 	if b.wants() || watch || len(b.running) == 0 || b.couldLend() {
@@ -212,6 +213,23 @@ func (b *bulk[T, R]) wants() bool {
 	b.source.announce(from) // before ready: a job that comes in between is seen by one of the two
 	n, _ := b.ready()
 	return n > expected
+}
+
+// noteShort counts the call, for Stats, as long as it has jobs and every worker helps it.
+func (b *bulk[T, R]) noteShort() {
+	short := false
+	if b.err == nil && !b.over {
+		n, _ := b.ready()
+		short = n > 0 && b.helpers >= b.pool.places()
+	}
+	if short == b.short {
+		return
+	}
+	if b.short = short; short {
+		b.pool.short.Add(1)
+	} else {
+		b.pool.short.Add(-1)
+	}
 }
 
 // mayLend reports whether the place of the job that calls may be lent.

@@ -53,6 +53,7 @@ type worker[T, R any] struct {
 	tries       tries       // of the job that the worker has
 	pass        passage     // through the gate, of that
 	told        bool        // the limiter, of its last attempt
+	asked       asked       // about that, now
 	exitPanic   *PanicError // a panic of what Func deferred, while it exited by Goexit
 	parked      bool        // counted as idle; so is one that has yet to begin
 	finished    uint64      // jobs that the ledger has not been told of yet
@@ -246,13 +247,18 @@ func (w *worker[T, R]) begin(t *task[T, R]) (*jobContext, bool) {
 		}
 		if !c.begin() {
 			p.notRun.Add(1)
-			if p.ctx.Err() != nil { // its caller has seen that before this worker
+			if c.isTakenBack() {
+				p.deserted.Add(-1)
+			} else if p.ctx.Err() != nil { // its caller has seen that before this worker
 				p.refused.Add(1)
 			}
 			w.finished++
 			return nil, false
 		}
 		t.job = c.takeJob()
+	} else if c != nil && !c.goOn() {
+		w.abandon(*t, p.contextError(c.caller, "not tried again"))
+		return nil, false
 	}
 	w.passContexts(1)
 	return newContext(t.context(p.ctx), &w.place, &p.key), true
@@ -285,6 +291,9 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 	}
 	if !w.told {
 		w.tellLimiter(out.err)
+	}
+	if w.asked.what != "" {
+		out.err, w.asked = &askedError{w.pool.name, w.asked, out.err}, asked{}
 	}
 	out.err = w.tries.failure(out.err, nil)
 	out = w.endsAbnormally(out)

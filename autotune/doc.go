@@ -12,15 +12,23 @@
 //	…
 //	defer tuner.Stop()
 //
+// Close ends the tuner, since a pool that is closed cannot be resized, however many jobs it
+// has yet. So who submits all there is and then closes waits in between:
+//
+//	err = pool.Wait(ctx) // all of it at the size that the tuner finds
+//	pool.Close()
+//
 // It looks for the size beyond which more workers do not get more done, but only make each
 // job take longer: the knee. There is no target to set, neither a latency nor a rate. It tries
 // a size a little above or below and compares how long jobs take, which tells whether they
 // wait for each other on the other side: see [State].
 //
 // It needs jobs that are more or less alike over some seconds, and a queue that has jobs in
-// it: as long as there are no more jobs than workers it leaves the size as it is. It takes
-// some 10 s to find a size, and about as long to follow when that changes. It does not help
-// where the other side sets a rate and not a number at once: that is what the limiter is for.
+// it: as long as there are no more jobs than workers it adds none, and takes away only those
+// that it has no evidence for: of a size that never was too small for the jobs that there
+// were, what is beyond half as many again as are busy. It takes some 10 s to find a size, and
+// about as long to follow when that changes. It does not help where the other side sets a rate
+// and not a number at once: that is what the limiter is for.
 //
 // # The rate
 //

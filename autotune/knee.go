@@ -3,6 +3,8 @@ package autotune
 import (
 	"math"
 	"time"
+
+	"github.com/boundedgo/workerpool"
 )
 
 const (
@@ -25,6 +27,8 @@ const (
 	windowLong = 10 * time.Second
 	enoughJobs = 20
 	fewestJobs = 5
+	// recentJobs is of how many attempts the times say how long one takes at most, at least.
+	recentJobs = 100
 	// settle is how long after a move nothing counts, at least: until jobs are of the new size.
 	settle = 200 * time.Millisecond
 
@@ -85,9 +89,11 @@ type knee struct {
 	step   float64
 	first  bool // no increase has been taken back yet
 
-	proven  int       // the largest size that there was work for
-	stalled bool      // no attempt has ended for a while
-	ended   time.Time // when one last had
+	proven  int                  // the largest size that there was work for
+	stalled bool                 // no attempt has ended for a while
+	ended   time.Time            // when one last had
+	older   workerpool.Histogram // of times, some attempts ago
+	newer   workerpool.Histogram // the same, fewer attempts ago
 	mean    time.Duration
 	least   least
 	throttle
@@ -95,8 +101,8 @@ type knee struct {
 
 func newKnee(cfg Config, r reading) *knee {
 	k := &knee{cfg: cfg, size: r.size, last: r, up: true, step: stepAtFirst, first: true, ended: r.at}
-	k.state = State{Size: r.size, From: r.size, Moved: r.at, Reason: Began}
-	k.mark = r
+	k.state = began(r)
+	k.mark, k.older, k.newer = r, r.run, r.run
 	if size := k.clamp(float64(r.size)); size != r.size {
 		k.move(r, size, Began)
 	}
@@ -125,8 +131,12 @@ func (k *knee) see(r reading) int {
 	return k.size
 }
 
+// began is the state before anything was done.
+func began(r reading) State { return State{Size: r.size, From: r.size, Moved: r.at, Reason: Began} }
+
 // adopt goes on from a size that somebody else has set.
 func (k *knee) adopt(r reading) {
+	k.size = r.size // so that State says from where
 	k.move(r, k.clamp(float64(r.size)), SetByOther)
 	k.measureAnew()
 }
@@ -145,9 +155,22 @@ func (k *knee) progress(r reading) {
 	if r.busy == 0 {
 		k.ended = r.at
 	}
-	if r.at.Sub(k.ended) > windowMin && r.run.Count() > 0 && r.at.Sub(k.ended) > 2*r.run.Quantile(0.99) {
+	if r.run.Count()-k.newer.Count() >= recentJobs {
+		k.older, k.newer = k.newer, r.run
+	}
+	if quiet := r.at.Sub(k.ended); quiet > windowMin && quiet > k.longRecently(r) {
 		k.stalled = true
 	}
+}
+
+// longRecently is longer than nearly all of the last attempts took. Those of long ago do not
+// count: a million of short jobs would have it that every job of another kind is an outage.
+func (k *knee) longRecently(r reading) time.Duration {
+	recent := r.run.Sub(k.older)
+	if recent.Count() == 0 {
+		return math.MaxInt64 // nobody knows
+	}
+	return 2 * recent.Quantile(0.99)
 }
 
 // weigh decides, if the window is long enough.
@@ -166,8 +189,8 @@ func (k *knee) weigh(r reading) {
 	if n < fewestJobs || n < enoughJobs && took < windowMost {
 		return
 	}
-	mean := (r.run.Sum() - k.window.from.run.Sum()) / time.Duration(n) //nolint:gosec // far from so many
-	if took < min(windowLong, windowRuns*mean) {
+	mean := spent(k.window.from.run, r.run) / float64(n)
+	if took.Seconds() < min(windowLong.Seconds(), windowRuns*mean) {
 		return
 	}
 	m := k.window.measure(r)
@@ -183,9 +206,10 @@ func (k *knee) unsaturated(r reading) {
 	if k.phase == probing && !k.up {
 		k.move(r, k.before, Loss)
 	}
-	// A size that was set before there was work for it may be far too large when there is.
+	// A size that was set before there was work for it may be far too large when there is. A
+	// pool that does nothing says nothing of that.
 	most := k.clamp(float64(max(k.proven, k.window.largest+k.window.largest/2+1)))
-	if k.size > most {
+	if k.window.largest > 0 && k.size > most {
 		k.move(r, most, Unused)
 	}
 	k.measureAnew()

@@ -11,11 +11,10 @@ import (
 
 // Limiter is a [workerpool.Limiter] that learns a quota from attempts that are turned away:
 // see [NewLimiter]. Its methods may be called from any goroutine, and several pools that
-// share a quota may share it.
+// share a quota may share it. The zero Limiter is one that has learned nothing yet.
 type Limiter struct {
-	turn chan struct{} // who has it waits for the next start; the others wait for it, in order
-
 	mu    sync.Mutex
+	turn  chan struct{} // who has it waits for the next start; the others wait for it, in order; nil until there are any
 	pace  pace
 	pause *pause // until an attempt has succeeded after it
 }
@@ -27,11 +26,18 @@ var _ workerpool.Limiter = (*Limiter)(nil)
 // RetryAfter() time.Duration, as those of [workerpool.RetryAfter] have. From then on attempts
 // start evenly, as many a second as it takes the quota to be. For some seconds it searches
 // that, at the cost of a few more that are turned away; then it stays a little below, and
-// tries a little more once in a minute or so.
+// tries a little more once in a minute or so. Each time costs what the service makes of
+// turning one away: where that is a Retry-After of 60 s, for which the pool starts nothing, it
+// uses about half of a quota of 100 a second. Tell such a quota to a limiter that is not
+// learning, if you can.
 //
-// It is for a quota that is a rate. It has no goroutine and no timer of its own, and needs no
-// closing.
-func NewLimiter() *Limiter { return &Limiter{turn: make(chan struct{}, 1)} }
+// It is for a quota that is a rate, of some attempts a second at least. It never goes below one
+// a second, or one in the time that it was told to wait if that is longer; a quota that is less
+// turns away all the others. And one of a few a second that allows none at once it does not get
+// to stay below.
+//
+// It has no goroutine and no timer of its own, and needs no closing.
+func NewLimiter() *Limiter { return &Limiter{} }
 
 // Wait blocks until an attempt may start, or ctx ends: then it returns its cause. Who came
 // first goes first, but for those who were waiting when an attempt was turned away.
@@ -43,14 +49,14 @@ func (l *Limiter) Wait(ctx context.Context) error {
 		return nil
 	}
 	for {
-		epoch := l.epoch()
+		turn, epoch := l.line()
 		select {
-		case l.turn <- struct{}{}:
+		case turn <- struct{}{}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 		aside, err := l.await(ctx, epoch)
-		<-l.turn
+		<-turn
 		if aside == nil || err != nil {
 			return err
 		}
@@ -109,11 +115,14 @@ func (l *Limiter) unlimited() bool {
 	return true
 }
 
-// epoch says how often an attempt was turned away.
-func (l *Limiter) epoch() int {
+// line returns where to wait, and how often an attempt was turned away.
+func (l *Limiter) line() (turn chan struct{}, epoch int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.pace.epoch
+	if l.turn == nil {
+		l.turn = make(chan struct{}, 1)
+	}
+	return l.turn, l.pace.epoch
 }
 
 // next counts a start, if it may be now. Else it returns how long to wait before asking
@@ -132,13 +141,12 @@ func (l *Limiter) next(epoch int) (wait time.Duration, aside *pause) {
 // Observe tells the limiter how an attempt ended that it let start. The pool calls it. It
 // does not block.
 func (l *Limiter) Observe(err error) {
-	var turnedAway interface{ RetryAfter() time.Duration }
-	away := err != nil && errors.As(err, &turnedAway)
+	after, away := retryAfter(err) // without the lock: methods of err may ask the limiter
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch now := time.Now(); {
 	case away:
-		l.pace.turnedAway(now, turnedAway.RetryAfter())
+		l.pace.turnedAway(now, after)
 		if l.pause == nil {
 			l.pause = &pause{over: make(chan struct{})}
 		}
@@ -149,7 +157,25 @@ func (l *Limiter) Observe(err error) {
 	}
 }
 
-// Rate returns how many attempts a second it lets start now, and 0 as long as it lets all.
+// retryAfter reports whether err turns an attempt away, and for how long. It calls methods of
+// an error which may be anything, such as a nil pointer: one that panics says nothing here, and
+// is the outcome of its job as it is.
+func retryAfter(err error) (after time.Duration, away bool) {
+	defer func() {
+		if recover() != nil {
+			after, away = 0, false
+		}
+	}()
+	var turnedAway interface{ RetryAfter() time.Duration }
+	if err == nil || !errors.As(err, &turnedAway) {
+		return 0, false
+	}
+	return turnedAway.RetryAfter(), true
+}
+
+// Rate returns how many attempts a second it lets start, and 0 as long as it knows of no bound:
+// before the first is turned away it lets all start, and in the pause after that, until it goes
+// on, none.
 func (l *Limiter) Rate() float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

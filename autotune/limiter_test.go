@@ -59,6 +59,56 @@ func TestLimiterBeginsWithWhatWasLetIn(t *testing.T) {
 	})
 }
 
+// During an outage all attempts are turned away, of which nothing is to be learned: the rate is
+// back within seconds.
+func TestLimiterAfterAnOutage(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const quota = 100
+		l := autotune.NewLimiter()
+		began := time.Now()
+		full := began // when a bucket of ten is full again
+		attempt := func(out bool) {
+			starts(t, l, 1)
+			now := time.Now()
+			if full.Before(now) {
+				full = now
+			}
+			if out || full.Sub(now) > 9*time.Second/quota {
+				l.Observe(workerpool.RetryAfter(errAway, 0))
+				return
+			}
+			full = full.Add(time.Second / quota)
+			l.Observe(nil)
+		}
+		for time.Since(began) < 10*time.Minute {
+			attempt(false)
+		}
+		assert.InDelta(t, quota, l.Rate(), 5)
+		for time.Since(began) < 10*time.Minute+10*time.Second {
+			attempt(true)
+		}
+		assert.Less(t, l.Rate(), 5.0)
+		for time.Since(began) < 10*time.Minute+25*time.Second {
+			attempt(false)
+		}
+		assert.Greater(t, l.Rate(), 0.8*quota)
+	})
+}
+
+// The hours before a burst are not what its jobs were let in over.
+func TestLimiterAfterHoursWithoutAJob(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := autotune.NewLimiter()
+		starts(t, l, 1)
+		l.Observe(nil)
+		time.Sleep(3 * time.Hour)
+		starts(t, l, 121)
+		l.Observe(workerpool.RetryAfter(errAway, time.Minute))
+		assert.Equal(t, []time.Duration{time.Minute}, starts(t, l, 1))
+		assert.InDelta(t, 2, l.Rate(), 0.1)
+	})
+}
+
 // A server that says no more than that it is overloaded is left alone for a moment.
 func TestLimiterWithoutAHint(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -81,6 +131,19 @@ func TestLimiterWhenAllAreTurnedAway(t *testing.T) {
 		at := starts(t, l, 2)
 		assert.Equal(t, time.Second, at[0])
 		assert.Greater(t, at[1], at[0])
+	})
+}
+
+func TestZeroLimiter(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var l autotune.Limiter
+		starts(t, &l, 1)
+		l.Observe(workerpool.RetryAfter(errAway, time.Second))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		require.NoError(t, l.Wait(ctx))
+		assert.Equal(t, time.Second, time.Since(began))
 	})
 }
 
@@ -147,6 +210,65 @@ func TestThoseWhoWaitedStandAside(t *testing.T) {
 				assert.Contains(t, order[1], "old")
 			})
 		})
+	}
+}
+
+// hint is an error of somebody else's making.
+type hint struct{ after func() time.Duration }
+
+func (*hint) Error() string               { return "with a hint" }
+func (e *hint) RetryAfter() time.Duration { return e.after() }
+
+// broken is an error that cannot be looked into.
+type broken struct{}
+
+func (broken) Error() string { return "broken" }
+func (broken) Unwrap() error { panic("of Unwrap") }
+
+// An error whose own methods panic fails its attempt, as it does without the limiter: the job
+// is tried again.
+func TestLimiterSurvivesBrokenErrors(t *testing.T) {
+	for _, bad := range []error{(*hint)(nil), broken{}} {
+		t.Run(fmt.Sprintf("%T", bad), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				l := autotune.NewLimiter()
+				assert.NotPanics(t, func() { l.Observe(bad) })
+				var calls atomic.Int64
+				p, err := workerpool.New(func(context.Context, int) (int, error) {
+					if calls.Add(1) == 1 {
+						return 0, bad
+					}
+					return 7, nil
+				}, workerpool.WithLimiter(l), workerpool.WithRetry(func(int, error) (time.Duration, bool) { return 0, true }))
+				require.NoError(t, err)
+				defer p.Stop()
+				got, err := p.Do(t.Context(), 1)
+				require.NoError(t, err)
+				assert.Equal(t, 7, got)
+				assert.Zero(t, l.Rate())
+			})
+		})
+	}
+}
+
+// An error may ask the limiter while it is asked itself.
+func TestObserveOfAnErrorThatAsksTheLimiter(t *testing.T) {
+	l := autotune.NewLimiter()
+	err := &hint{func() time.Duration {
+		if l.Rate() > 0 {
+			return 0
+		}
+		return time.Millisecond
+	}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.Observe(err)
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for itself")
 	}
 }
 

@@ -31,7 +31,7 @@ func (w *window) measure(r reading) measure {
 	m := measure{
 		at: r.at, took: r.at.Sub(w.from.at), size: r.size, count: float64(h.Count()),
 		ln:   math.Log(max(0.5, float64(w.busy)/float64(max(1, w.polls)))),
-		mean: max(1e-9, h.Sum().Seconds()/float64(h.Count())),
+		mean: max(1e-9, spent(w.from.run, r.run)/float64(h.Count())),
 	}
 	m.cv2 = max(0, h.SumSquares()/m.count/(m.mean*m.mean)-1)
 	m.sort(h)

@@ -50,7 +50,8 @@ const (
 	steadyFor = time.Minute
 	// soon after going on none is turned away in the last stage, unless the quota is less now.
 	soon = 4 * time.Second
-	// newQuota is how far above the bound that was none is turned away only if it is more now.
+	// newQuota is how far above the bound that was none is turned away only if it is more now:
+	// in any stage, for an outage leaves a bound that is none.
 	newQuota = 1.1
 	// margin is how much of what the quota seems to be is used, and cutMostRate how much of
 	// the rate is left at least, in case that it only seems so.
@@ -58,6 +59,8 @@ const (
 	cutMostRate = 0.6
 	// pauseSpan is how long a pause, and the time before the first, count as at least.
 	pauseSpan = time.Second
+	// idleMost is how long a time without a start counts as at most, as long as there is no rate.
+	idleMost = time.Minute
 	// shortest is how long a pause is at least, so that what was under way is seen.
 	shortest = 250 * time.Millisecond
 	// probeMost is how long those who were waiting stand aside for others at most.
@@ -82,8 +85,11 @@ func (p *pace) start(now time.Time) (wait time.Duration) {
 		p.waited = true
 		return p.next.Sub(now)
 	}
-	if p.since.IsZero() {
+	switch idle := now.Sub(p.last); {
+	case p.since.IsZero():
 		p.since, p.resumed = now, now
+	case p.rate == 0 && idle > idleMost: // hours without a job say nothing of how many are let in
+		p.since = p.since.Add(idle - idleMost)
 	}
 	p.started++
 	if p.rate > 0 {
@@ -100,7 +106,7 @@ func (p *pace) grow(now time.Time) {
 	if !p.waited || p.stage == lastStage && now.Sub(p.resumed) < steadyFor {
 		return
 	}
-	if p.stage == lastStage && p.rate > newQuota*p.bound {
+	if p.rate > newQuota*p.bound {
 		p.stage = 0
 	}
 	p.rate *= math.Exp(growth[p.stage] * min(1, now.Sub(p.last).Seconds()))
@@ -133,7 +139,9 @@ func (p *pace) resume(now time.Time) {
 		}
 		p.stage = min(lastStage, p.stage+1)
 	}
-	p.rate = max(p.rate, 1/max(pauseSpan, p.until.Sub(p.at)).Seconds()) // what the pause allows too
+	if allowed := 1 / max(pauseSpan, p.until.Sub(p.at)).Seconds(); p.rate < allowed { // by the pause
+		p.rate, p.stage = allowed, min(p.stage, lastStage-1) // no quota, but an outage
+	}
 	p.from = p.rate
 	p.since, p.started = p.at, 0
 	p.resumed, p.last, p.next = now, now, now

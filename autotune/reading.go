@@ -1,6 +1,7 @@
 package autotune
 
 import (
+	"math"
 	"time"
 
 	"github.com/boundedgo/workerpool"
@@ -10,15 +11,15 @@ import (
 type reading struct {
 	at        time.Time
 	size      int
-	busy      int           // workers inside Func
-	full      bool          // all workers are, and more jobs wait for one
-	paused    bool          // nothing starts, or only probes do
-	until     time.Time     // when the pause is over, or was
-	attempts  uint64        // that have ended
-	throttled uint64        // of attempts: those turned away
-	timedOut  uint64        // of attempts
-	spent     time.Duration // by all attempts that have ended
+	busy      int       // workers inside Func
+	full      bool      // all workers are, and more jobs wait for one
+	paused    bool      // nothing starts, or only probes do
+	until     time.Time // when the pause is over, or was
+	attempts  uint64    // that have ended
+	throttled uint64    // of attempts: those turned away
+	timedOut  uint64    // of attempts
 	run       workerpool.Histogram
+	failed    workerpool.Histogram
 }
 
 func readingOf(now time.Time, s *workerpool.Stats) reading {
@@ -27,15 +28,29 @@ func readingOf(now time.Time, s *workerpool.Stats) reading {
 		size: s.Workers,
 		busy: s.Busy,
 		// A worker that waits for somebody to read its result counts as busy too.
-		full:      s.Busy >= s.Workers && s.Queued+s.Waiting > 0 && (s.Unread < s.Capacity || s.Unread == 0),
+		full:      s.Busy >= s.Workers && s.Queued+s.Waiting+s.Short > 0 && (s.Unread < s.Capacity || s.Unread == 0),
 		paused:    !s.PausedUntil.IsZero(),
 		until:     s.PausedUntil,
 		attempts:  s.Attempts,
 		throttled: s.Throttled,
 		timedOut:  s.TimedOut,
-		spent:     s.Timing.Run.Sum() + s.Timing.Failed.Sum(),
 		run:       s.Timing.Run,
+		failed:    s.Timing.Failed,
 	}
+}
+
+// spent returns the sum of the times that have come to a histogram, in seconds.
+//
+// The sum that it has of all ends at some 292 years, which a thousand workers spend in a
+// hundred days. From then on it is taken from the buckets.
+func spent(from, to workerpool.Histogram) (seconds float64) {
+	if to.Sum() < math.MaxInt64 {
+		return (to.Sum() - from.Sum()).Seconds()
+	}
+	for b := range to.Sub(from).Buckets() {
+		seconds += float64(b.Count) * (b.From.Seconds() + b.To.Seconds()) / 2
+	}
+	return seconds
 }
 
 // window is what was seen since a reading.
@@ -62,6 +77,6 @@ func (w *window) see(r reading) {
 // size has to do with how long jobs take does not show. That more than half of the time was
 // spent inside Func is asked too, for workers may wait for who reads their results.
 func (w *window) saturated(r reading) bool {
-	inFunc := (r.spent - w.from.spent).Seconds() / max(1e-9, r.at.Sub(w.from.at).Seconds())
+	inFunc := (spent(w.from.run, r.run) + spent(w.from.failed, r.failed)) / max(1e-9, r.at.Sub(w.from.at).Seconds())
 	return 2*w.full >= w.polls && w.polls > 0 && 2*inFunc >= float64(r.size)
 }

@@ -111,6 +111,23 @@ func TestASizeWithoutEvidence(t *testing.T) {
 	})
 }
 
+// A pool that does nothing keeps the size that it was given for what is to come.
+func TestAnIdlePoolKeepsItsSize(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 50)
+		defer p.Stop()
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 500})
+		defer tuner.Stop()
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, autotune.Began, tuner.State().Reason)
+		assert.Equal(t, 50, p.Stats().Workers)
+		require.NoError(t, p.Resize(60))
+		time.Sleep(10 * time.Minute)
+		assert.Equal(t, autotune.SetByOther, tuner.State().Reason)
+		assert.Equal(t, 60, p.Stats().Workers)
+	})
+}
+
 // A load that comes and goes finds the size that the last one had.
 func TestTheSizeIsKeptWhileNothingHappens(t *testing.T) {
 	bubble(t, func(t *testing.T) {

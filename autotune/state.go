@@ -8,7 +8,7 @@ import (
 // State is what a [Tuner] has done last, and why: see [Tuner.State].
 type State struct {
 	// Size is the number of workers that the tuner wants, and From that before. They are
-	// equal if it has not moved yet.
+	// equal if it has not moved yet, or goes on from a size that somebody else has set.
 	Size int `json:"size"`
 	From int `json:"from"`
 	// Moved is when it went from the one to the other, or began, and Reason is why.

@@ -47,16 +47,21 @@ type Tuner struct {
 	state State
 }
 
-// Start begins to steer the size of pool, from where it is. It does not block: the tuner has
-// a goroutine, which ends when ctx ends, when the pool is closed or has ended, or by
-// [Tuner.Stop]. The pool then keeps the size that it has.
+// Start begins to steer the size of pool, from where it is; one that is out of the bounds it
+// moves there before it returns. It does not block: the tuner has a goroutine, which ends when
+// ctx ends, when the pool is closed or has ended, or by [Tuner.Stop]. The pool then keeps the
+// size that it has. With a ctx that has ended the pool is left as it is, and the tuner has ended.
+//
+// Close of the pool ends the tuner, though the pool may have jobs for a long time yet: where it
+// is to steer all of them, Wait before Close.
 //
 // The pool needs [workerpool.WithTiming]. It may be used, and even resized, as any other: a
 // size that somebody else has set is where the tuner goes on from. Two tuners of one pool
 // would work against each other.
 //
 // The error names what is wrong: a nil ctx or pool, a bound of cfg that is no such size, or
-// Min above Max, an Interval out of bounds, no WithTiming.
+// Min above Max, an Interval out of bounds, no WithTiming. It wraps [workerpool.ErrClosed] when
+// the pool is closed, and otherwise what else its Resize returned.
 func Start(ctx context.Context, pool Pool, cfg Config) (*Tuner, error) {
 	if cfg.Interval == 0 {
 		cfg.Interval = defaultInterval
@@ -68,10 +73,21 @@ func Start(ctx context.Context, pool Pool, cfg Config) (*Tuner, error) {
 	if stats.Timing == nil {
 		return nil, errors.New("autotune: the pool has no timing: it needs workerpool.WithTiming")
 	}
+	r := readingOf(time.Now(), &stats)
+	if ctx.Err() != nil {
+		t := &Tuner{pool: pool, cancel: func() {}, done: make(chan struct{}), state: began(r)}
+		t.state.Ended = true
+		close(t.done)
+		return t, nil
+	}
+	k := newKnee(cfg, r)
+	if k.size != r.size || stats.Closed {
+		if err := pool.Resize(k.size); err != nil {
+			return nil, fmt.Errorf("autotune: Start: %w", err)
+		}
+	}
 	ctx, cancel := context.WithCancel(ctx)
-	t := &Tuner{pool: pool, cancel: cancel, done: make(chan struct{})}
-	k := newKnee(cfg, readingOf(time.Now(), &stats))
-	t.state = k.state
+	t := &Tuner{pool: pool, cancel: cancel, done: make(chan struct{}), state: k.state}
 	go t.run(ctx, k, cfg.Interval)
 	return t, nil
 }
@@ -96,7 +112,7 @@ func check(ctx context.Context, pool Pool, cfg Config) error {
 
 // Stop ends the tuner, and returns when it has ended: the pool keeps the size that it has.
 // It may be called any number of times. The hook Resized of the pool runs on the goroutine of
-// the tuner, and so must not call Stop, which waits for that.
+// the tuner (in Start on that of its caller), and so must not call Stop, which waits for that.
 func (t *Tuner) Stop() {
 	t.cancel()
 	<-t.done
@@ -117,7 +133,7 @@ func (t *Tuner) run(ctx context.Context, k *knee, every time.Duration) {
 	defer t.ended()
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	for ok := t.pool.Resize(k.size) == nil; ok; ok = t.look(k) {
+	for ok := true; ok; ok = t.look(k) {
 		select {
 		case <-ctx.Done():
 			return

@@ -3,6 +3,9 @@ package autotune_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -101,10 +104,58 @@ func TestStartOnAClosedPool(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, 4)
 		p.Stop()
-		tuner := start(t, p, autotune.Config{Min: 1, Max: 2})
-		synctest.Wait()
+		for _, most := range []int{2, 8} {
+			tuner, err := autotune.Start(t.Context(), p, autotune.Config{Min: 1, Max: most})
+			assert.Nil(t, tuner)
+			require.ErrorIs(t, err, workerpool.ErrClosed)
+			assert.ErrorContains(t, err, "autotune: Start: workerpool: Resize")
+		}
+	})
+}
+
+// When Start has returned the size is within the bounds, and State says so.
+func TestStartMovesTheSizeAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		for _, step := range []struct{ least, most, want int }{{1, 8, 4}, {6, 8, 6}, {1, 3, 3}} {
+			tuner := start(t, p, autotune.Config{Min: step.least, Max: step.most})
+			assert.Equal(t, step.want, p.Stats().Workers)
+			assert.Equal(t, step.want, tuner.State().Size)
+			tuner.Stop()
+		}
+	})
+}
+
+// What is done to the pool after Start, and before the tuner has had a look, is not undone.
+func TestResizeRightAfterStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		for _, step := range []struct{ least, set, want int }{{1, 20, 20}, {30, 40, 40}, {41, 50, 50}, {45, 2, 45}} {
+			tuner := start(t, p, autotune.Config{Min: step.least, Max: 60})
+			require.NoError(t, p.Resize(step.set))
+			time.Sleep(500 * time.Millisecond)
+			assert.Equal(t, step.want, p.Stats().Workers)
+			assert.Equal(t, step.want, tuner.State().Size)
+			tuner.Stop()
+		}
+	})
+}
+
+// A context that has ended is the end before anything is done.
+func TestStartWithAnEndedContext(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4)
+		defer p.Stop()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		tuner, err := autotune.Start(ctx, p, autotune.Config{Min: 10, Max: 50})
+		require.NoError(t, err)
 		assert.True(t, tuner.State().Ended)
+		assert.Equal(t, 4, tuner.State().Size)
 		tuner.Stop()
+		assert.Equal(t, 4, p.Stats().Workers)
 	})
 }
 
@@ -126,6 +177,8 @@ func TestBounds(t *testing.T) {
 			time.Sleep(time.Second)
 			assert.Equal(t, autotune.SetByOther, tuner.State().Reason)
 			assert.Equal(t, step.want, tuner.State().Size)
+			assert.Equal(t, step.set, tuner.State().From)
+			assert.Contains(t, tuner.State().String(), fmt.Sprintf(" %d ", step.set))
 			assert.Equal(t, step.want, p.Stats().Workers)
 		}
 	})
@@ -146,6 +199,84 @@ func TestGrowsToTheMost(t *testing.T) {
 		assert.Greater(t, s.Size, 30)
 		assert.InDelta(t, 0, s.Elasticity, 0.1)
 		assert.Zero(t, s.Ceiling)
+	})
+}
+
+// A bulk call whose jobs every worker has is one that more workers are for.
+func TestGrowsForABulkCall(t *testing.T) {
+	jobs := make([]time.Duration, 5000)
+	for i := range jobs {
+		jobs[i] = 100 * time.Millisecond
+	}
+	for name, call := range map[string]func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error{
+		"Map": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			_, err := p.Map(ctx, jobs)
+			return err
+		},
+		"Collect": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			_, err := p.Collect(ctx, jobs)
+			return err
+		},
+		"Stream": func(ctx context.Context, p *workerpool.Pool[time.Duration, int]) error {
+			results, errf := p.Stream(ctx, slices.Values(jobs))
+			for r := range results {
+				if r.Err != nil {
+					return r.Err
+				}
+			}
+			return errf()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				p := newPool(t, 2)
+				defer p.Stop()
+				tuner := start(t, p, autotune.Config{Min: 1, Max: 37})
+				defer tuner.Stop()
+				require.NoError(t, call(t.Context(), p))
+				assert.Greater(t, tuner.State().Size, 30)
+				assert.Zero(t, p.Stats().Short)
+			})
+		})
+	}
+}
+
+// However many short jobs there have been, jobs that take long are no outage.
+func TestLongJobsAfterManyShortOnes(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 2, workerpool.WithoutResults())
+		defer p.Stop()
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 50})
+		defer tuner.Stop()
+		for range 20_000 { // one at a time, so that the size stays
+			_, err := p.Do(t.Context(), 10*time.Millisecond)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 2, tuner.State().Size)
+		for began := time.Now(); time.Since(began) < 2*time.Minute; {
+			require.NoError(t, p.Submit(t.Context(), 3*time.Second))
+		}
+		assert.Greater(t, tuner.State().Size, 10)
+	})
+}
+
+// The sum of all times ends at some 292 years, and the search goes on.
+func TestAfterALongTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPool(t, 4, workerpool.WithoutResults())
+		defer p.Stop()
+		for range 4 {
+			require.NoError(t, p.Submit(t.Context(), 90*365*24*time.Hour))
+		}
+		require.NoError(t, p.Wait(t.Context()))
+		require.Equal(t, time.Duration(math.MaxInt64), p.Stats().Timing.Run.Sum())
+		tuner := start(t, p, autotune.Config{Min: 1, Max: 37})
+		defer tuner.Stop()
+		for began := time.Now(); time.Since(began) < 30*time.Second; {
+			require.NoError(t, p.Submit(t.Context(), 100*time.Millisecond))
+		}
+		assert.Greater(t, tuner.State().Size, 30)
+		assert.InDelta(t, 0, tuner.State().Elasticity, 0.1)
 	})
 }
 

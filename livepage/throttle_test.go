@@ -199,3 +199,32 @@ func TestNote(t *testing.T) {
 	other.Remove(p)
 	assert.Empty(t, view(t, other).Pools)
 }
+
+// A pool that was closed, or stopped, in a pause is not said to be paused.
+func TestAnEndedPoolIsNotPaused(t *testing.T) {
+	for name, end := range map[string]func(*workerpool.Pool[func() error, int]){
+		"Close": (*workerpool.Pool[func() error, int]).Close,
+		"Stop":  func(p *workerpool.Pool[func() error, int]) { p.Stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				page := livepage.New(livepage.Options{})
+				p := newPool(t, page)
+				defer p.Stop()
+				var pause atomic.Int64
+				pause.Store(int64(time.Minute))
+				_, err := p.Do(t.Context(), throttles(&pause))
+				require.Error(t, err)
+				require.Contains(t, get(page, "GET", "/", "").Body.String(), "paused until")
+				time.Sleep(2 * time.Second) // until it looks again
+				end(p)
+				synctest.Wait()
+				text := get(page, "GET", "/", "").Body.String()
+				assert.Contains(t, text, "closed")
+				assert.NotContains(t, text, "paused until")
+				assert.NotContains(t, get(page, "GET", "/", "text/html").Body.String(), "<strong>Paused</strong>")
+				assert.Zero(t, view(t, page).Pools[0].Paused)
+			})
+		})
+	}
+}

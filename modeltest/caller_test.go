@@ -348,7 +348,7 @@ func (w *world) mustCount(err error) {
 	w.must(w.wasIdle() == (err == nil), "Shutdown with an ended context says %v: %+v", err, w.last)
 	var e *workerpool.ShutdownError
 	if errors.As(err, &e) {
-		w.must(w.again != retryNot || e.Running == w.last.Busy && e.NotRun == w.last.Queued && e.Unread == w.last.Unread, "%v: %+v", err, w.last)
+		w.must(w.again != retryNot || e.Running == w.last.Busy && e.NotRun == w.last.Queued-w.unclaimed && e.Unread == w.last.Unread, "%v: %+v", err, w.last)
 	}
 }
 

@@ -47,7 +47,8 @@ type world struct {
 
 	rejected, ended, failed, panicked uint64
 
-	last workerpool.Stats // when nobody could go on before the round
+	last      workerpool.Stats // when nobody could go on before the round
+	unclaimed int              // jobs that were in the queue then, and whose callers had left
 }
 
 // pending is a call that has begun.
@@ -196,6 +197,12 @@ func (w *world) check() {
 	w.checkResults()
 	w.over = w.cancelled
 	w.last = s
+	w.unclaimed = -int(s.NotRun)
+	for _, j := range w.jobs {
+		if j.notRun {
+			w.unclaimed++
+		}
+	}
 }
 
 // checkJobs returns how many jobs run, and in how many places.

@@ -33,14 +33,14 @@ type base struct {
 
 	mu      sync.Mutex
 	closed  bool
-	submits int // calls that may still store a job
-	asks    int // calls of Do
+	calls   int            // that may still store a job, or wait for its result
+	callers sync.WaitGroup // of these; Add only while not closed
 
 	opening sync.Mutex    // held while an inbox is made
 	started chan struct{} // closed when there is inbox
 	inbox   *inbox
-	private *inbox // of Do
-	callers *callers
+	private *inbox         // of Do
+	waiters *waiters       // on it
 	over    bool           // nobody begins to read any more
 	readers sync.WaitGroup // who hands results over
 
@@ -143,8 +143,10 @@ func (b *base) live() {
 	}
 	b.opening.Unlock()
 	b.readers.Wait() // they acknowledge what they hand over
+	b.callers.Wait() // what they have sent is to be known as stored, or not
 	close(over)
 	rest.Wait()
+	b.countLeft()
 	b.stopped.off(errOver)
 	b.hangUp()
 }
@@ -190,33 +192,35 @@ func (b *base) close() {
 }
 
 // enter counts a call that may store a job, unless the pool takes none any more.
-func (b *base) enter(op string, n *int) error {
+func (b *base) enter(op string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return b.closedError(op)
 	}
-	*n++
+	b.calls++
+	b.callers.Add(1)
 	return nil
 }
 
-func (b *base) leave(n *int) {
+func (b *base) exit() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	*n--
+	b.calls--
+	b.callers.Done()
 }
 
-// calls is how many calls have a job that the server may not know of.
-func (b *base) calls() int {
+// quiet reports whether no call has a job that the server may not know of.
+func (b *base) quiet() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.submits + b.asks
+	return b.calls == 0
 }
 
 // untilIdle waits until no job of this mailbox is unfinished, or ctx ends.
 func (b *base) untilIdle(ctx context.Context) error {
 	for n := 1; ; n++ {
-		if b.calls() == 0 {
+		if b.quiet() {
 			jobs, err := b.unfinished(ctx)
 			if err == nil && jobs == 0 {
 				return nil
@@ -284,33 +288,53 @@ func (b *base) unread(ctx context.Context) (int, error) {
 	return 1, err
 }
 
+// countLeft asks a last time how many jobs are stored, for those who call Wait later.
+func (b *base) countLeft() {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	jobs, err := b.unfinished(ctx)
+	if err != nil {
+		jobs = 1 // for all we know
+	}
+	b.left.Store(int64(jobs))
+}
+
 // wait waits until idle, for Wait.
 func (b *base) wait(ctx context.Context) error {
 	if err := b.notInside(ctx, "Wait"); err != nil {
 		return err
 	}
-	either, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(b.stopped.ctx, func() { cancel(context.Cause(b.stopped.ctx)) })()
+	either, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.stopped.ctx, cancel)()
 	if b.untilIdle(either) == nil {
 		return nil
 	}
 	if ctx.Err() == nil {
-		return b.contextError(b.stopped.ctx, "Wait")
+		select {
+		case <-b.ended: // soon: it was stopped
+			if b.left.Load() == 0 {
+				return nil
+			}
+			return b.contextError(b.stopped.ctx, "Wait: jobs may be left")
+		case <-ctx.Done():
+		}
 	}
 	return b.contextError(ctx, "Wait")
 }
 
 // shutdown closes, and waits until every job is finished.
 func (b *base) shutdown(ctx context.Context) error {
+	if ctx != nil { // else it does nothing
+		b.close()
+	}
 	if err := b.notInside(ctx, "Shutdown"); err != nil {
 		return err
 	}
-	b.close()
 	select {
 	case <-b.finished:
 		if cause := context.Cause(b.stopped.ctx); cause != nil && !errors.Is(cause, errOver) {
-			return b.contextError(b.stopped.ctx, "Shutdown")
+			return &workerpool.ShutdownError{NotRun: int(b.left.Load()), Err: b.contextError(b.stopped.ctx, "Shutdown")}
 		}
 		return nil
 	case <-ctx.Done():
@@ -320,8 +344,8 @@ func (b *base) shutdown(ctx context.Context) error {
 
 // leaveWork ends the work of this process.
 func (b *base) leaveWork(ctx context.Context) error {
-	if err := b.notInside(ctx, "Leave"); err != nil {
-		return err
+	if ctx == nil {
+		return b.notInside(ctx, "Leave")
 	}
 	b.close()
 	if b.worker != nil {
@@ -329,6 +353,9 @@ func (b *base) leaveWork(ctx context.Context) error {
 	}
 	b.reading.off(nil)
 	b.pulling.off(nil)
+	if err := b.notInside(ctx, "Leave"); err != nil {
+		return err
+	}
 	select {
 	case <-b.ended:
 		return nil

@@ -26,10 +26,10 @@ type batch struct {
 }
 
 func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n int, err error) {
-	if err := b.enter("SubmitAll", &b.submits); err != nil {
+	if err := b.enter("SubmitAll"); err != nil {
 		return 0, err
 	}
-	defer b.leave(&b.submits)
+	defer b.exit()
 	out, err := newOutbox(context.Background(), b.nc, 2*batchAhead)
 	if err != nil {
 		return 0, b.cfg.error([]error{err}, "SubmitAll: %v", err)

@@ -155,9 +155,10 @@ func (b *base) requeue(ctx context.Context, id string, msg *jetstream.RawStreamM
 	return b.removeDead(ctx, "Requeue", msg)
 }
 
+// removeDead removes this message, if it is still there, and none that came after it.
 func (b *base) removeDead(ctx context.Context, op string, msg *jetstream.RawStreamMsg) error {
-	err := b.remote.dead.DeleteMsg(ctx, msg.Sequence)
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	err := b.remote.dead.Purge(ctx, jetstream.WithPurgeSubject(msg.Subject), jetstream.WithPurgeSequence(msg.Sequence+1))
+	if err != nil {
 		return b.unavailable(op, err)
 	}
 	return nil

@@ -17,15 +17,15 @@ const privateTTL = 5 * time.Minute
 
 func isPrivate(mailbox string) bool { return strings.HasPrefix(mailbox, privateMark) }
 
-// callers are the calls of Do that wait for their result.
-type callers struct {
+// waiters are the calls of Do that wait for their result.
+type waiters struct {
 	mu      sync.Mutex
 	waiting map[string]chan *letter // by id
 	mailbox string
 }
 
 // expect makes room for the result of id.
-func (c *callers) expect(id string) <-chan *letter {
+func (c *waiters) expect(id string) <-chan *letter {
 	ch := make(chan *letter, 1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -33,14 +33,14 @@ func (c *callers) expect(id string) <-chan *letter {
 	return ch
 }
 
-func (c *callers) forget(id string) {
+func (c *waiters) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.waiting, id)
 }
 
 // hand gives each result to its caller. That of one who has left counts as read.
-func (c *callers) hand(i *inbox) {
+func (c *waiters) hand(i *inbox) {
 	for l := range i.letters {
 		c.mu.Lock()
 		if ch := c.waiting[l.id]; ch != nil {
@@ -53,38 +53,41 @@ func (c *callers) hand(i *inbox) {
 }
 
 // privateInbox returns the inbox of Do, which the first call makes.
-func (b *base) privateInbox(ctx context.Context) (*callers, error) {
+func (b *base) privateInbox(ctx context.Context) (*waiters, error) {
 	b.opening.Lock()
 	defer b.opening.Unlock()
-	if b.callers != nil {
-		return b.callers, nil
+	if b.waiters != nil {
+		return b.waiters, nil
 	}
 	if b.over {
 		return nil, b.closedError("Do")
 	}
-	c := &callers{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
+	c := &waiters{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
 	in, err := newInbox(ctx, b, c.mailbox, nil)
 	if err != nil {
 		return nil, err
 	}
 	go in.run()
 	b.readers.Go(func() { c.hand(in) })
-	b.callers, b.private = c, in
+	b.waiters, b.private = c, in
 	return c, nil
 }
 
 // do submits a job whose result comes here, and waits for it.
 func (b *base) do(ctx context.Context, op string, job []byte, s submission, patience bool) (*letter, error) {
-	switch {
-	case b.inside(ctx):
-		return nil, b.cfg.error([]error{ErrInsideJob}, "%s: called from inside a job", op)
-	case s.given:
+	if s.given {
 		return nil, b.cfg.error([]error{workerpool.ErrInvalidOption}, "%s: takes no ID: what has one is for Submit", op)
 	}
-	if err := b.enter(op, &b.asks); err != nil {
+	if err := b.enter(op); err != nil {
 		return nil, err
 	}
-	defer b.leave(&b.asks)
+	defer b.exit()
+	if b.inside(ctx) {
+		return nil, b.cfg.error([]error{ErrInsideJob}, "%s: called from inside a job", op)
+	}
+	if ctx.Err() != nil {
+		return nil, b.notStored(ctx, op, nil)
+	}
 	c, err := b.privateInbox(ctx)
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@
 //     were beside it don't.
 //   - P8 Order. Jobs with one [Key] run one at a time, over all processes, in the order in which
 //     they were submitted, retries included. When a worker is cut off for longer than a
-//     lease, its run may overlap with the next.
+//     lease, or the server is killed, a run may be repeated beside another or the next.
 //   - P9 Not early. A delayed job does not run before its time.
 //   - P10 Ends. Leave, Stop, Shutdown and the end of a process lose nothing that was stored.
 //

@@ -166,15 +166,13 @@ func TestCallsFromInsideAJob(t *testing.T) {
 			return "", p.Wait(ctx)
 		case "shutdown":
 			return "", p.Shutdown(ctx)
-		case "leave":
-			return "", p.Leave(ctx)
 		case "submit":
 			return "", p.Submit(ctx, kind{"none"})
 		}
 		return natspool.JobID(ctx), nil
 	})
 	close(ready)
-	for _, op := range []string{"do", "wait", "shutdown", "leave"} {
+	for _, op := range []string{"do", "wait"} {
 		_, err := p.Do(soon(t), kind{op})
 		require.ErrorIs(t, err, natspool.ErrInsideJob, op)
 	}
@@ -186,6 +184,9 @@ func TestCallsFromInsideAJob(t *testing.T) {
 			assert.Equal(t, "x-1", r.Value)
 		}
 	}
+	_, err = p.Do(soon(t), kind{"shutdown"})
+	require.ErrorIs(t, err, natspool.ErrInsideJob)
+	require.ErrorIs(t, p.Submit(soon(t), kind{"x"}), workerpool.ErrClosed, "it has closed the pool")
 	assert.Empty(t, natspool.JobID(t.Context()))
 	assert.Zero(t, natspool.Attempt(t.Context()))
 }
@@ -212,4 +213,21 @@ func TestEveryCallAtOnce(t *testing.T) {
 		}
 		calls.Wait()
 	}
+}
+
+func TestLeaveFromInsideAJob(t *testing.T) {
+	s := startLocal(t)
+	var p *natspool.Pool[int, int]
+	ready, left := make(chan struct{}), make(chan error, 1)
+	p = newPool(t, s, func(ctx context.Context, _ int) (int, error) {
+		<-ready
+		left <- p.Leave(ctx)
+		return 5, nil
+	})
+	close(ready)
+	require.NoError(t, p.Submit(soon(t), 1))
+	require.ErrorIs(t, <-left, natspool.ErrInsideJob)
+	require.NoError(t, p.Leave(soon(t)))
+	p = newPool(t, s, double)
+	assert.Equal(t, 5, (<-p.Results()).Value, "it has begun to leave, and finished what ran")
 }

@@ -76,8 +76,9 @@ func (l *leases) extend() {
 			kept = append(kept, h)
 		}
 	}
-	// A sign of life has no answer. One that came before the answer to a ping did arrive.
-	if len(kept) == 0 || l.nc.FlushTimeout(l.length/3) != nil {
+	// A sign of life has no answer. One that came before the answer to a ping did arrive. The
+	// way there and back may take longer than from one sign to the next: that is slow, not lost.
+	if len(kept) == 0 || l.nc.FlushTimeout(2*l.length/3) != nil {
 		return
 	}
 	for _, h := range kept {

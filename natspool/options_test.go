@@ -84,6 +84,8 @@ func TestBadSubmissionsAreNamed(t *testing.T) {
 	cancel(errOdd)
 	err = c.Submit(ended, 1)
 	require.ErrorIs(t, err, errOdd)
+	_, err = c.Do(ended, 1)
+	require.ErrorIs(t, err, errOdd)
 	require.ErrorIs(t, err, workerpool.ErrNotRun)
 	_, err = c.SubmitAll(soon(t), nil)
 	require.ErrorContains(t, err, "nil sequence")

@@ -101,8 +101,8 @@ func (p *Pool[T, R]) handler(fn workerpool.Func[T, R]) workerpool.Func[[]byte, [
 //
 //   - [workerpool.ErrClosed] after Close, and the cause after Stop;
 //   - [ErrDuplicate] if the job's [ID] is known: the job is stored, or was;
-//   - the error of ctx and its cause when that has ended; [workerpool.ErrNotRun] too if the job
-//     was not stored, and [ErrUnavailable] if it may have been;
+//   - the error of ctx and its cause when that has ended, and [ErrUnavailable] if the job may
+//     have been stored all the same;
 //   - [ErrTooLarge], [workerpool.ErrInvalidOption], or what the codec says;
 //   - [workerpool.ErrFull] from inside a job.
 //
@@ -166,8 +166,8 @@ func (p *Pool[T, R]) SubmitAll(ctx context.Context, jobs iter.Seq[T]) (n int, er
 
 // Do submits a job whose result comes to this caller and not to Results, and waits for it. It
 // blocks until then, or until ctx ends; the job may still run then, and its result is dropped.
-// Its error is that of the job, as [RemoteError] says, or one of those of Submit. It takes no
-// [ID]. From inside a job of the same pool it returns [ErrInsideJob].
+// Its error is that of the job, as [RemoteError] says, or one of those of Submit, which wraps
+// [workerpool.ErrNotRun] too when ctx has ended before the job was stored. It takes no [ID]. From inside a job of the same pool it returns [ErrInsideJob].
 func (p *Pool[T, R]) Do(ctx context.Context, job T, opts ...SubmitOption) (R, error) {
 	return p.do(ctx, "Do", job, opts, true)
 }

@@ -127,9 +127,8 @@ func TestP4_ResultsThatNobodyReadsStopTheWork(t *testing.T) {
 	require.Eventually(t, func() bool {
 		q, err = p.Queue(soon(t))
 		require.NoError(t, err)
-		return q.Results == 100
+		return q.Results == 100 && q.Stored == 50 // the last jobs are acknowledged after their results
 	}, 20*time.Second, 10*time.Millisecond)
-	assert.Equal(t, 50, q.Stored)
 	assert.LessOrEqual(t, q.InFlight, 6+2)
 	p.Close()
 	assert.Len(t, collect(p), 150)

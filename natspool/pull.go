@@ -74,8 +74,10 @@ type puller struct {
 
 const (
 	// pullWait is how long a request for messages stands when there are none, and pullBeat
-	// how often the server says meanwhile that it is still there.
-	pullWait = 30 * time.Second
+	// how often the server says meanwhile that it is still there. It is also for how long the
+	// server goes on to give out messages to a connection that is gone without its knowing,
+	// each of which comes again only when its lease has ended.
+	pullWait = 5 * time.Second
 	pullBeat = time.Second
 	// pullGather is how long to wait with a request after another has expired: they tend to
 	// expire together.
@@ -87,7 +89,7 @@ const (
 // pull goes on until ctx ends.
 func (p *puller) pull(ctx context.Context) {
 	for failed := 0; ; {
-		up := p.line.wait(ctx)
+		up := p.line.wait(ctx, nil)
 		if up == nil {
 			return
 		}
@@ -274,9 +276,9 @@ func (l *line) set(up bool) {
 	}
 }
 
-// wait waits for a connection, and returns a context that ends with it, or nil if ctx ends
-// before there is one.
-func (l *line) wait(ctx context.Context) context.Context {
+// wait waits for a connection, and returns a context that ends with it, or nil if ctx ends, or
+// done is closed, before there is one.
+func (l *line) wait(ctx context.Context, done <-chan struct{}) context.Context {
 	for {
 		l.mu.Lock()
 		up, back := l.up, l.back
@@ -286,6 +288,8 @@ func (l *line) wait(ctx context.Context) context.Context {
 		}
 		select {
 		case <-back:
+		case <-done:
+			return nil
 		case <-ctx.Done():
 			return nil
 		}

@@ -71,12 +71,14 @@ func (c config) streams(n names) []jetstream.StreamConfig {
 	}}
 	if c.deadLetters > 0 {
 		streams = append(streams, jetstream.StreamConfig{
-			Name:              n.dead(),
-			Subjects:          []string{n.subject("dead", ">")},
-			Retention:         jetstream.LimitsPolicy,
-			MaxMsgs:           int64(c.deadLetters),
-			MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
-			Discard: jetstream.DiscardNew,
+			Name:      n.dead(),
+			Subjects:  []string{n.subject("dead", ">")},
+			Retention: jetstream.LimitsPolicy,
+			MaxMsgs:   int64(c.deadLetters),
+			// A later one replaces that of the same job: one that is requeued may fail again
+			// before its old dead letter is removed.
+			MaxMsgsPerSubject: 1,
+			Discard:           jetstream.DiscardNew,
 		})
 	}
 	for i := range streams {

@@ -82,10 +82,10 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 	if len(job) > b.cfg.maxJobBytes {
 		return b.cfg.error([]error{ErrTooLarge}, "%s: job of %d bytes: WithMaxJobBytes is %d", op, len(job), b.cfg.maxJobBytes)
 	}
-	if err := b.enter(op, &b.submits); err != nil {
+	if err := b.enter(op); err != nil {
 		return err
 	}
-	defer b.leave(&b.submits)
+	defer b.exit()
 	msg, opts := b.message(s, to, job)
 	var last error
 	unsure := false // whether an earlier try was stored
@@ -122,13 +122,26 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 
 // publish asks the server once. If the job is there already it says where, and no error.
 func (b *base) publish(ctx context.Context, msg *nats.Msg, opts []jetstream.PublishOpt) (where string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := b.question(ctx)
 	defer cancel()
 	ack, err := b.remote.js.PublishMsg(ctx, msg, opts...)
 	if err == nil && ack.Duplicate || answerTo(err) == known {
 		return "is in the queue", nil
 	}
 	return "", err
+}
+
+// question returns a context for one question to the server, as soon as there is a connection.
+// It ends when that does: there is no answer then. It has ended if the pool is closed before.
+func (b *base) question(ctx context.Context) (context.Context, context.CancelFunc) {
+	up := b.line.wait(ctx, b.closing)
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	if up == nil {
+		cancel()
+		return ctx, cancel
+	}
+	stop := context.AfterFunc(up, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // anotherTry waits before the next one. A call that waits for a place has not been accepted:
@@ -158,7 +171,7 @@ func (b *base) known(ctx context.Context, s submission, to string) (where string
 	if !s.given {
 		return "", nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := b.question(ctx)
 	defer cancel()
 	a := address{to, s.id}
 	for _, at := range []struct {
@@ -186,11 +199,15 @@ func (b *base) unavailable(op string, err error) error {
 
 // notStored is for a call whose ctx has ended.
 func (b *base) notStored(ctx context.Context, op string, last error) error {
+	var wraps []error
+	if op == "Do" || op == "TryDo" { // whose other errors don't say whether the job has run
+		wraps = append(wraps, workerpool.ErrNotRun)
+	}
 	switch {
 	case last == nil:
-		return b.contextError(ctx, op, workerpool.ErrNotRun)
+		return b.contextError(ctx, op, wraps...)
 	case answerTo(last) == full:
-		return b.contextError(ctx, op+": waited for a place, of which there are "+strconv.Itoa(b.cfg.capacity), workerpool.ErrNotRun)
+		return b.contextError(ctx, op+": waited for a place, of which there are "+strconv.Itoa(b.cfg.capacity), wraps...)
 	default:
 		// It may have been stored: this is not to say that it was not.
 		return b.contextError(ctx, op+": no answer ("+last.Error()+")", ErrUnavailable)

@@ -167,6 +167,10 @@ func (w *worker) take(msg *nats.Msg, from *credits) {
 
 func (w *worker) start(r *run) {
 	r.state.Store(waits)
+	if w.leaving.Load() && r.state.CompareAndSwap(waits, returned) { // giveBack may be over
+		w.handBack(r)
+		return
+	}
 	if err := w.pool.Submit(context.Background(), r); err != nil && r.mine() { // it was stopped
 		w.handBack(r)
 	}

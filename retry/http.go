@@ -30,7 +30,7 @@ func (e *StatusError) Error() string {
 //
 // The error is one of [workerpool.RetryAfter], so a Func that returns it pauses its pool for
 // as long as the header Retry-After says, but for no longer than most. That is a number of
-// seconds, or a date; a date is taken relative to that of the response, its header Date, since
+// seconds, of which a fraction is rounded up, or a date; a date is taken relative to that of the response, its header Date, since
 // the clocks of two machines differ, or to the clock of this one if there is none. Where
 // there is no such header, or no sense in it, or the time has come, the wait is 0: it pauses
 // nothing, and leaves the wait to the retry policy. So it is with a most of 0 or less. In the
@@ -67,14 +67,21 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return at.Sub(now) // which does not overflow either
 }
 
-// digits is a number of seconds, or as many as a Duration can have.
+// digits is a number of seconds, or as many as a Duration can have. Some servers send a
+// fraction, which is rounded up: who comes too early is turned away again.
 func digits(text string) (time.Duration, bool) {
-	if text == "" || strings.Trim(text, "0123456789") != "" {
+	whole, part, fraction := strings.Cut(text, ".")
+	if !areDigits(whole) || fraction && !areDigits(part) {
 		return 0, false
 	}
-	seconds, err := strconv.ParseUint(text, 10, 64)
+	seconds, err := strconv.ParseUint(whole, 10, 64)
+	if err == nil && strings.Trim(part, "0") != "" && seconds < math.MaxUint64 {
+		seconds++
+	}
 	if err != nil || seconds > uint64(math.MaxInt64/time.Second) { // there are too many of them
 		return math.MaxInt64, true
 	}
 	return time.Duration(seconds) * time.Second, true
 }
+
+func areDigits(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }

@@ -75,7 +75,29 @@ func TestAfterResponse_Seconds(t *testing.T) {
 		"18446744073709551616": most, // more than an uint64 has
 		"-1":                   0,
 		"+1":                   0,
-		"1.5":                  0,
+		"0.5":                  time.Second,
+		"1.337":                2 * time.Second,
+		" 3.000 ":              3 * time.Second,
+		"0.0":                  0,
+		"0.0000000000000001":   time.Second,
+		"172799.1":             most,
+		"172800.1":             most,
+		"9223372035.5":         most,
+		"9223372036.5":         most, // more than a Duration has, rounded up
+		"9223372037.5":         most,
+		"1.":                   0,
+		".5":                   0,
+		".":                    0,
+		"1.5.5":                0,
+		"1,5":                  0,
+		"-0.5":                 0,
+		"+0.5":                 0,
+		"1.5e3":                0,
+		"1.-5":                 0,
+		"NaN":                  0,
+		"Inf":                  0,
+		"+Inf":                 0,
+		"Infinity":             0,
 		"1e3":                  0,
 		"0x10":                 0,
 		"1_000":                0,
@@ -111,6 +133,18 @@ func TestAfterResponse_Date(t *testing.T) {
 			assert.Equal(t, c.want, wait(t, err), "%+v", c)
 		}
 	})
+}
+
+// Rounded up, the longest that a Duration has is not exceeded.
+func TestAfterResponse_FractionsDoNotOverflow(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"9223372035.5": 9223372036 * time.Second,
+		"9223372036.0": 9223372036 * time.Second,
+		"9223372036.5": math.MaxInt64,
+		"9223372037.5": math.MaxInt64,
+	} {
+		assert.Equal(t, want, wait(t, retry.AfterResponse(turnedAway("Retry-After", text), math.MaxInt64)), text)
+	}
 }
 
 func TestAfterResponse_NoBoundIsNoHint(t *testing.T) {
@@ -164,7 +198,7 @@ func TestAfterResponse_OverHTTP(t *testing.T) {
 // FuzzAfterResponse checks for any headers that the wait is within its bounds, and exact for
 // a number of seconds.
 func FuzzAfterResponse(f *testing.F) {
-	for _, text := range []string{"", "0", "120", "9223372036", "99999999999999999999", "-1", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"} {
+	for _, text := range []string{"", "0", "120", "9223372036", "99999999999999999999", "-1", "0.5", "1.337", "9223372036.5", "NaN", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"} {
 		f.Add(text, "Sun, 06 Nov 1994 08:48:37 GMT", int64(time.Hour))
 	}
 	f.Fuzz(func(t *testing.T, after, date string, bound int64) {

@@ -20,11 +20,14 @@ func getGated(ctx context.Context, get getFunc, n int, again workerpool.RetryPol
 	return submitAndCollect(ctx, pool, n, collect)
 }
 
+// submitAndCollect closes the pool when there is nothing left to do, and not as soon as all is
+// submitted: a tuner ends with that.
 func submitAndCollect(ctx context.Context, pool *workerpool.Pool[int, string], n int, collect func(result)) error {
 	go func() {
-		defer pool.Close() // what is to be sent again still is
+		defer pool.Close()
 		for id := 1; id <= n && pool.Submit(ctx, id) == nil; id++ {
 		}
+		_ = pool.Wait(ctx) // it fails if ctx has ended, which is what this returns then
 	}()
 	for r := range pool.Results() {
 		collect(r)

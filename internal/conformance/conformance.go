@@ -90,7 +90,7 @@ type Traits struct {
 	// with ErrNotRun; what Stop has interrupted runs again instead of ending with
 	// an error (G6). After a Shutdown whose context has ended either may be: an interrupted
 	// job has the outcome that it returned, or runs again. The counts in a ShutdownError are the
-	// implementation's own.
+	// implementation's own. Wait on a pool that was stopped while jobs were left may say so.
 	Stores bool
 
 	// ErrorsAsText says that errors travel as text. Then errors.Is finds, beside
@@ -100,7 +100,8 @@ type Traits struct {
 	ErrorsAsText bool
 
 	// TryWithin is how long TrySubmit may take at most, where there is a network between. 0
-	// says that it waits for nothing (G4).
+	// says that it waits for nothing (G4). A Wait that has to ask over the network may give
+	// up with its context though nothing is unfinished.
 	TryWithin time.Duration
 
 	// DetachedDo says that the job of a Do runs under the context of the pool, since no

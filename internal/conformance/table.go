@@ -184,8 +184,14 @@ func tableWait(tr *trial, s state) {
 		assert.NoError(tr.t, result(tr, "Wait", waiting))
 		tr.await("the end of both jobs", func() bool { return tr.running == 0 && len(tr.order) == 2 })
 	}
-	assert.NoError(tr.t, tr.wait(tr.t.Context()), "nothing is unfinished")
-	assert.NoError(tr.t, tr.wait(tr.t.Context()), "nor is it the second time")
+	for range 2 {
+		err := tr.wait(tr.t.Context())
+		if err != nil && s.cause != nil && tr.traits.Stores { // jobs are left, for the next pool
+			assert.ErrorIs(tr.t, err, s.cause)
+			continue
+		}
+		assert.NoError(tr.t, err, "nothing is unfinished")
+	}
 	if s.open {
 		assert.NoError(tr.t, tr.submit(tr.t.Context(), Job{N: 3}), "Wait closes nothing")
 		tr.tableRest(s, Job{N: 3})
