@@ -54,8 +54,10 @@ func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 	}
 	if h := msg.Header; h != nil {
 		r.key = h.Get(headerKey)
-		if t, err := time.Parse(time.RFC3339Nano, h.Get(headerSubmitted)); err == nil {
-			r.submitted = t
+		if at := h.Get(headerSubmitted); at != "" { // few have it, and to find out otherwise costs an error
+			if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+				r.submitted = t
+			}
 		}
 	}
 	r.hold = w.leases.take(msg)
