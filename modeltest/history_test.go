@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	historyCount = flag.Int("history.count", 6000, "how many histories TestHistory runs")
+	historyCount = flag.Int("history.count", 2500, "how many histories TestHistory runs")
 	historySeed  = flag.Uint64("history.seed", 0, "run the history with this seed, history.count times (0: each with another)")
 	patience     = flag.Duration("history.patience", 30*time.Second, "how long a history may take, which takes a thousandth of that, before it counts as one that hangs")
 )

@@ -21,7 +21,7 @@ import (
 	"github.com/boundedgo/workerpool"
 )
 
-var linearCount = flag.Int("linear.count", 3000, "how many histories TestLinear checks")
+var linearCount = flag.Int("linear.count", 1200, "how many histories TestLinear checks")
 
 // A pool seen from outside is an object with a state and a few operations, each of which
 // happens at one moment between its call and its return. If for a history of calls

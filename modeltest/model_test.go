@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-var modelPlans = flag.Int("model.plans", 50_000, "how many plans TestModel carries out in all")
+var modelPlans = flag.Int("model.plans", 20_000, "how many plans TestModel carries out in all")
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -23,6 +23,7 @@ type base struct {
 	worker *worker // nil for a client
 
 	// Each of these ends what the one before it does, too.
+	private switcher // nobody waits for the result of a Do any more
 	reading switcher // results are no longer read
 	pulling switcher // no job is taken any more
 	stopped switcher // what runs is to end
@@ -39,8 +40,9 @@ type base struct {
 	opening sync.Mutex    // held while an inbox is made
 	started chan struct{} // closed when there is inbox
 	inbox   *inbox
-	private *inbox         // of Do
+	mine    *inbox         // of Do
 	waiters *waiters       // on it
+	batches *outbox        // of SubmitAll
 	over    bool           // nobody begins to read any more
 	readers sync.WaitGroup // who hands results over
 
@@ -78,6 +80,7 @@ func newBase(ctx context.Context, name string, opts []Option) (*base, error) {
 	b.stopped = newSwitcher(context.Background())
 	b.pulling = newSwitcher(b.stopped.ctx)
 	b.reading = newSwitcher(b.stopped.ctx)
+	b.private = newSwitcher(b.stopped.ctx)
 	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(publishTimeout))
 	if err == nil {
 		b.remote, err = setUp(ctx, cfg, js)
@@ -136,19 +139,31 @@ func (b *base) live() {
 	}
 	close(b.finished)
 	b.lastResults()
-	b.opening.Lock()
-	b.over = true
-	if b.private != nil {
-		b.private.end()
-	}
-	b.opening.Unlock()
+	b.endPrivate()
 	b.readers.Wait() // they acknowledge what they hand over
 	b.callers.Wait() // what they have sent is to be known as stored, or not
+	if b.batches != nil {
+		b.batches.close(b.own)
+	}
 	close(over)
 	rest.Wait()
 	b.countLeft()
 	b.stopped.off(errOver)
 	b.hangUp()
+}
+
+// endPrivate ends what Do has, after a moment for the results of what was finished last.
+func (b *base) endPrivate() {
+	for n := 1; n < 8 && !b.quiet() && b.private.ctx.Err() == nil; n++ {
+		sleep(b.private.ctx, pause(n))
+	}
+	b.private.off(nil)
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	b.over = true
+	if b.mine != nil {
+		b.mine.end()
+	}
 }
 
 // lastResults waits until all results were read, or nobody will.
@@ -208,6 +223,12 @@ func (b *base) exit() {
 	defer b.mu.Unlock()
 	b.calls--
 	b.callers.Done()
+}
+
+func (b *base) isClosed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closed
 }
 
 // quiet reports whether no call has a job that the server may not know of.
@@ -274,18 +295,20 @@ func (b *base) unread(ctx context.Context) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	cons, err := b.remote.results.Consumer(ctx, readerOf(b.cfg.mailbox))
-	if err == nil {
-		info := cons.CachedInfo()
-		return int(info.NumPending) + info.NumAckPending, nil
+	if errors.Is(err, jetstream.ErrConsumerNotFound) { // nobody has read yet; what counts is there
+		_, err = b.remote.results.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(b.remote.subject("res", b.cfg.mailbox, "*")))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return 0, nil
+		}
+		if err == nil {
+			cons, err = b.remote.results.CreateOrUpdateConsumer(ctx, b.readerConfig(b.cfg.mailbox))
+		}
 	}
-	if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err != nil {
 		return 0, err
 	}
-	_, err = b.remote.results.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(b.remote.subject("res", b.cfg.mailbox, "*")))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
-	}
-	return 1, err
+	info := cons.CachedInfo()
+	return int(info.NumPending) + info.NumAckPending, nil
 }
 
 // countLeft asks a last time how many jobs are stored, for those who call Wait later.

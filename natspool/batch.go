@@ -18,8 +18,6 @@ type batch struct {
 	parked parked        // those of them that the queue had no place for
 	stored atomic.Int64
 
-	givenUp atomic.Bool // a job that may not be stored
-
 	mu   sync.Mutex
 	bad  error // the first job that the server will never take, or that the pool was closed
 	last error // why a job is not stored yet
@@ -30,18 +28,19 @@ func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n 
 		return 0, err
 	}
 	defer b.exit()
-	out, err := newOutbox(context.Background(), b.nc, 2*batchAhead)
+	out, err := b.batchOutbox()
 	if err != nil {
 		return 0, b.cfg.error([]error{err}, "SubmitAll: %v", err)
 	}
 	t := &batch{b: b, ctx: ctx, places: make(chan struct{}, batchAhead)}
-	defer t.giveUp(out)
+	defer t.parked.flush() // when ctx has ended; each is told so
 	for data, err := range jobs {
-		if err == nil && len(data) > b.cfg.maxJobBytes {
-			err = b.cfg.error([]error{ErrTooLarge}, "SubmitAll: job of %d bytes: WithMaxJobBytes is %d", len(data), b.cfg.maxJobBytes)
-		}
 		if err != nil {
 			t.fail(b.cfg.error([]error{err}, "SubmitAll: encoding a job: %v", err))
+			break
+		}
+		if len(data) > b.cfg.maxJobBytes {
+			t.fail(b.tooLarge("SubmitAll", len(data)))
 			break
 		}
 		if !t.place() {
@@ -49,7 +48,19 @@ func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n 
 		}
 		t.send(out, data)
 	}
-	return t.end(out)
+	return t.end()
+}
+
+// batchOutbox is what all calls of SubmitAll share; the first makes it.
+func (b *base) batchOutbox() (*outbox, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.batches != nil {
+		return b.batches, nil
+	}
+	out, err := newOutbox(b.stopped.ctx, b.nc, 4*batchAhead)
+	b.batches = out
+	return out, err
 }
 
 // place waits until a job may be sent.
@@ -81,11 +92,13 @@ func (t *batch) send(out *outbox, data []byte) {
 			t.b.submitted.Add(1)
 		case a == never:
 			t.fail(t.b.cfg.error([]error{t.b.hopeless(err), err}, "SubmitAll: %v", err))
-		case t.ctx.Err() == nil && a != givenUp:
+		case a == full && t.b.inside(t.ctx): // all workers might wait for a place
+			t.fail(t.b.fullError("SubmitAll"))
+		case t.ctx.Err() == nil && a != givenUp && !t.b.isClosed():
 			t.note(err)
 			return true
-		default:
-			t.givenUp.Store(true)
+		case t.ctx.Err() == nil:
+			t.fail(t.b.closedError("SubmitAll"))
 		}
 		if turn {
 			t.parked.accept()
@@ -99,30 +112,26 @@ func (t *batch) send(out *outbox, data []byte) {
 	}
 }
 
-// giveUp sends nothing again.
-func (t *batch) giveUp(out *outbox) {
-	out.close()
-	t.parked.flush()
-}
-
-// end waits for what is on its way.
-func (t *batch) end(out *outbox) (int, error) {
-	select {
-	case <-out.settled():
-	case <-t.ctx.Done():
-	case <-t.b.closing: // what waits for a place has none; what is on its way may be stored
-		t.giveUp(out)
-		if <-out.settled(); t.givenUp.Load() {
-			t.fail(t.b.closedError("SubmitAll"))
+// end waits for what is on its way: it has all places then.
+func (t *batch) end() (int, error) {
+	closing := t.b.closing
+	for i := 0; i < cap(t.places) && t.ctx.Err() == nil; {
+		select {
+		case t.places <- struct{}{}:
+			i++
+		case <-closing: // what waits for a place has none, which it is to hear
+			closing = nil
+			t.parked.flush()
+		case <-t.ctx.Done():
 		}
 	}
 	n := int(t.stored.Load())
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	switch {
-	case t.bad != nil:
-		return n, t.bad
-	case t.ctx.Err() != nil:
+	if err := t.failed(); err != nil {
+		return n, err
+	}
+	if t.ctx.Err() != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		return n, t.b.notStored(t.ctx, "SubmitAll", t.last)
 	}
 	return n, nil

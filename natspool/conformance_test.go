@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -22,7 +24,13 @@ func TestConformance(t *testing.T) {
 	server, err := natsembed.Start(natsembed.Options{Memory: true})
 	require.NoError(t, err)
 	defer server.Shutdown()
-	m := &maker{server: server, names: map[conformance.Pool]string{}}
+	nc, err := server.Connect()
+	require.NoError(t, err)
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	_, err = js.AccountInfo(t.Context()) // so that what this connection has is there
+	require.NoError(t, err)
+	m := &maker{server: server, js: js, names: map[conformance.Pool]string{}}
 	conformance.Run(t, conformance.Maker{
 		New:    m.make,
 		Reopen: m.reopen,
@@ -54,11 +62,12 @@ func ofTheServer() (all []goleak.Option) {
 }
 
 // heldResults is how many results are stored at most while nobody reads.
-const heldResults = 1000
+const heldResults = 300
 
 // maker makes pools with names of their own on one server.
 type maker struct {
 	server *natsembed.Server
+	js     jetstream.JetStream
 	made   atomic.Int64
 
 	mu    sync.Mutex
@@ -66,7 +75,16 @@ type maker struct {
 }
 
 func (m *maker) make(t testing.TB, fn workerpool.Func[conformance.Job, conformance.Value], s conformance.Settings) conformance.Pool {
-	return m.open(t, fmt.Sprintf("suite-%d", m.made.Add(1)), fn, s)
+	name := fmt.Sprintf("suite-%d", m.made.Add(1))
+	// Goroutines are counted again and again, and the server has a dozen for each pool.
+	t.Cleanup(func() { m.remove(t, name) })
+	return m.open(t, name, fn, s)
+}
+
+func (m *maker) remove(t testing.TB, name string) {
+	for _, stream := range []string{"JOBS", "DELAYED", "RESULTS", "DEAD", "NOTES"} {
+		assert.NoError(t, m.js.DeleteStream(context.Background(), "WP_"+name+"_"+stream))
+	}
 }
 
 func (m *maker) reopen(t testing.TB, previous conformance.Pool, fn workerpool.Func[conformance.Job, conformance.Value], s conformance.Settings) conformance.Pool {

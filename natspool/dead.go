@@ -144,15 +144,125 @@ func (b *base) requeue(ctx context.Context, id string, msg *jetstream.RawStreamM
 	if o.key != "" && b.cfg.partitions == 0 {
 		return b.cfg.error(nil, "Requeue: %q has a key, and this pool no partitions", id)
 	}
-	a := address{b.cfg.mailbox, id}
-	if err := b.remote.results.Purge(ctx, jetstream.WithPurgeSubject(b.remote.subject("res", a.String()))); err != nil {
-		return b.unavailable("Requeue", err)
+	if err := b.enter("Requeue"); err != nil {
+		return err
 	}
-	s := submission{id: id, msgID: a.String() + "!" + NewID(), key: o.key, keyed: o.key != ""}
-	if err := b.submit(ctx, "Requeue", o.job, s, b.cfg.mailbox, true); err != nil && !errors.Is(err, ErrDuplicate) {
+	defer b.exit()
+	if err := b.awaitPlace(ctx, "Requeue"); err != nil {
+		return err
+	}
+	a := address{b.cfg.mailbox, id}
+	again, err := b.untilGone(ctx, a, o)
+	var result *jetstream.RawStreamMsg
+	if err == nil && !again {
+		result, again, err = b.removeResult(ctx, a, o)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return b.contextError(ctx, "Requeue")
+	case err != nil:
+		return b.unavailable("Requeue", err)
+	case again: // by somebody else
+		return b.removeDead(ctx, "Requeue", msg)
+	}
+	if err := b.resubmit(ctx, a, o); err != nil {
+		b.restore(result)
 		return err
 	}
 	return b.removeDead(ctx, "Requeue", msg)
+}
+
+// awaitPlace waits until there is a place in the queue.
+func (b *base) awaitPlace(ctx context.Context, op string) error {
+	for n := 1; ctx.Err() == nil; n++ {
+		info, err := b.remote.jobs.Info(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			return b.unavailable(op, err)
+		case err == nil && info.State.Msgs < uint64(b.cfg.capacity):
+			return nil
+		case b.inside(ctx):
+			return b.fullError(op)
+		}
+		if err := b.anotherTry(ctx, op, n); err != nil {
+			return err
+		}
+	}
+	return b.notStored(ctx, op, nil)
+}
+
+// resubmit stores the job of a dead letter, whose result is gone: it does not give up with ctx.
+func (b *base) resubmit(ctx context.Context, a address, o *outcome) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
+	defer cancel()
+	s := submission{id: a.id, msgID: a.String() + "!" + NewID(), key: o.key, keyed: o.key != ""}
+	err := b.submit(ctx, "Requeue", o.job, s, a.mailbox, true)
+	if errors.Is(err, ErrDuplicate) { // by somebody else
+		return nil
+	}
+	return err
+}
+
+// restore stores a result again that was removed too early, unless somebody has read it.
+func (b *base) restore(result *jetstream.RawStreamMsg) {
+	if result == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), publishTimeout)
+	defer cancel()
+	cons, err := b.remote.results.Consumer(ctx, readerOf(b.cfg.mailbox))
+	if err == nil && cons.CachedInfo().AckFloor.Stream >= result.Sequence {
+		return
+	}
+	if _, err := b.remote.js.Publish(ctx, result.Subject, result.Data); err != nil && answerTo(err) != known {
+		b.cfg.logger.Error("natspool: Requeue could not store the result again that it had removed; the dead letter is still there",
+			"pool", b.cfg.name, "subject", clip(result.Subject), "error", err)
+	}
+}
+
+// untilGone waits until the job whose outcome o is has left the queue: it is acknowledged when
+// its result is stored, which may be read a moment before. Were it found there, it would be
+// taken for the one that is requeued. It reports whether that is there already.
+func (b *base) untilGone(ctx context.Context, a address, o *outcome) (again bool, err error) {
+	at := laneAny
+	if o.key != "" {
+		at = lane(partition(o.key, b.cfg.partitions))
+	}
+	for n := 1; ; n++ {
+		msg, err := b.remote.jobs.GetLastMsgForSubject(ctx, b.remote.subject("job", at, a.String()))
+		if err == nil && !msg.Time.Equal(o.submitted) {
+			return true, nil
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			_, err = b.remote.delayed.GetLastMsgForSubject(ctx, b.remote.subject("due", a.String()))
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		if !sleep(ctx, pause(n)) {
+			return false, context.Cause(ctx)
+		}
+	}
+}
+
+// removeResult removes the result that goes with the dead letter o, and returns it. again says
+// that there is one of a later run instead.
+func (b *base) removeResult(ctx context.Context, a address, o *outcome) (removed *jetstream.RawStreamMsg, again bool, err error) {
+	subject := b.remote.subject("res", a.String())
+	msg, err := b.remote.results.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if r, err := decodeOutcome(msg.Data); err == nil && !r.submitted.Equal(o.submitted) {
+		return nil, true, nil
+	}
+	return msg, false, b.remote.results.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(msg.Sequence+1))
 }
 
 // removeDead removes this message, if it is still there, and none that came after it.

@@ -2,6 +2,7 @@ package natspool
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -63,14 +64,23 @@ func (b *base) privateInbox(ctx context.Context) (*waiters, error) {
 		return nil, b.closedError("Do")
 	}
 	c := &waiters{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
-	in, err := newInbox(ctx, b, c.mailbox, nil)
+	in, err := newInbox(ctx, b, b.private.ctx, c.mailbox, nil)
 	if err != nil {
 		return nil, err
 	}
 	go in.run()
 	b.readers.Go(func() { c.hand(in) })
-	b.waiters, b.private = c, in
+	b.waiters, b.mine = c, in
 	return c, nil
+}
+
+// lostSight is for a Do whose job is stored, and whose pool ends.
+func (b *base) lostSight(op string) error {
+	wraps := []error{workerpool.ErrClosed, ErrUnavailable}
+	if cause := context.Cause(b.stopped.ctx); cause != nil && !errors.Is(cause, errOver) {
+		return b.contextError(b.stopped.ctx, op+": the job is stored, and its outcome not known here", wraps...)
+	}
+	return b.cfg.error(wraps, "%s: closed while the job was stored: its outcome is not known here", op)
 }
 
 // do submits a job whose result comes here, and waits for it.
@@ -90,7 +100,10 @@ func (b *base) do(ctx context.Context, op string, job []byte, s submission, pati
 	}
 	c, err := b.privateInbox(ctx)
 	if err != nil {
-		return nil, err
+		if ctx.Err() != nil {
+			return nil, b.notStored(ctx, op, nil)
+		}
+		return nil, b.cfg.error([]error{ErrUnavailable, workerpool.ErrNotRun, err}, "%s: %v", op, err)
 	}
 	result := c.expect(s.id)
 	defer c.forget(s.id)
@@ -102,7 +115,7 @@ func (b *base) do(ctx context.Context, op string, job []byte, s submission, pati
 		return l, nil
 	case <-ctx.Done():
 		return nil, b.contextError(ctx, op)
-	case <-b.reading.ctx.Done():
-		return nil, b.closedError(op)
+	case <-b.private.ctx.Done():
+		return nil, b.lostSight(op)
 	}
 }

@@ -57,7 +57,7 @@ var (
 	ErrLeaseLost = errors.New("natspool: lease lost")
 )
 
-// RemoteError is an error that came from another process, as text. What it wrapped there is
+// RemoteError is an error that came from another process, as text, of which 16 KiB are kept. What it wrapped there is
 // lost but for what [errors.Is] and [errors.As] still find here: context.Canceled,
 // context.DeadlineExceeded, [workerpool.ErrGoexit], [workerpool.ErrJobTimeout],
 // *[workerpool.PanicError], whose value is text too, the errors of this package, and those
@@ -224,6 +224,8 @@ func answerTo(err error) answer {
 const (
 	codeStoreFailed jetstream.ErrorCode = 10077
 	codeTooLarge    jetstream.ErrorCode = 10054
+	codeNoCluster   jetstream.ErrorCode = 10074
+	codeNoStorage   jetstream.ErrorCode = 10047
 )
 
 // poolError is an error of a pool's own: it names the pool and wraps what a caller may test for.

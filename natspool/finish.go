@@ -92,7 +92,8 @@ func (w *worker) failAs(r *run, failure []byte) {
 	o := w.outcome(r)
 	o.failure = failure
 	failed := func() { w.counts.failed.Add(1) }
-	if w.r.dead == nil {
+	// A Do has told its caller, and nobody could find the dead letter.
+	if w.r.dead == nil || isPrivate(r.mailbox) {
 		w.store(r, o, failed)
 		return
 	}
@@ -152,12 +153,25 @@ func (w *worker) store(r *run, o *outcome, stored func()) {
 			w.letGo(r)
 		case never:
 			w.tooLarge(r, o, err)
+		case full:
+			w.warnFull()
+			return true
 		default:
 			return true
 		}
 		return false
 	}
 	w.outbox.send(p)
+}
+
+// warnFull says from time to time that work stands still.
+func (w *worker) warnFull() {
+	const every = time.Minute
+	now, last := time.Now().UnixNano(), w.warned.Load()
+	if now-last > int64(every) && w.warned.CompareAndSwap(last, now) {
+		w.cfg.logger.Warn("natspool: no room for another result; workers wait until somebody reads (WithResultCapacity)",
+			"pool", w.cfg.name, "results", w.cfg.resultCapacity)
+	}
 }
 
 // tooLarge is for a result that the server will never take. Its job was small enough, and so

@@ -47,7 +47,8 @@ const readAhead = 512
 // readerOf is the name of the consumer that all readers of a mailbox share.
 func readerOf(mailbox string) string { return "read-" + strings.TrimPrefix(mailbox, privateMark) }
 
-func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}) (*inbox, error) {
+// readerConfig is that of a mailbox's consumer.
+func (b *base) readerConfig(mailbox string) jetstream.ConsumerConfig {
 	want := jetstream.ConsumerConfig{
 		Durable:       readerOf(mailbox),
 		FilterSubject: b.remote.subject("res", mailbox, "*"),
@@ -59,7 +60,12 @@ func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}
 	if isPrivate(mailbox) {
 		want.InactiveThreshold = privateTTL
 	}
-	cfg := b.cfg
+	return want
+}
+
+// newInbox makes one that ends with life, or when there is nothing more to come after over.
+func newInbox(ctx context.Context, b *base, life context.Context, mailbox string, over <-chan struct{}) (*inbox, error) {
+	cfg, want := b.cfg, b.readerConfig(mailbox)
 	cons, err := ensure(ctx, cfg, func(ctx context.Context) (jetstream.Consumer, error) {
 		return b.remote.results.CreateOrUpdateConsumer(ctx, want)
 	})
@@ -69,7 +75,7 @@ func newInbox(ctx context.Context, b *base, mailbox string, over <-chan struct{}
 	return &inbox{
 		b: b, mailbox: mailbox, cons: cons, over: over,
 		leases: newLeases(b.nc, readLease), credits: newCredits(readAhead, readAhead/4),
-		letters: make(chan *letter, readAhead), pulling: newSwitcher(b.reading.ctx), done: make(chan struct{}),
+		letters: make(chan *letter, readAhead), pulling: newSwitcher(life), done: make(chan struct{}),
 		seen: map[uint64]*letter{},
 	}, nil
 }
@@ -124,7 +130,7 @@ func (b *base) tryInbox() (*inbox, error) {
 	if b.over {
 		return nil, errOver
 	}
-	in, err := newInbox(b.reading.ctx, b, b.cfg.mailbox, b.finished)
+	in, err := newInbox(b.reading.ctx, b, b.reading.ctx, b.cfg.mailbox, b.finished)
 	if err != nil {
 		return nil, err
 	}
@@ -248,9 +254,13 @@ func (i *inbox) info() (*jetstream.ConsumerInfo, error) {
 const (
 	// tidyEvery is how often we look what may go.
 	tidyEvery = time.Second
-	// leastKept is how long a result is kept at least: a server that has crashed gives out
-	// again jobs that were acknowledged just before, and their result has to be there still.
+	// leastKept is how long a result is kept at least, where a crash of the server shows: as
+	// the end of the connection to it.
 	leastKept = 2 * time.Second
+	// rememberFor is how long we remember what was read after the server has said that it knows.
+	// It may have crashed before that was written, and gives it out again after a readLease:
+	// then what it says now is less than what it said.
+	rememberFor = 2 * readLease
 )
 
 // tidy removes results that were read long enough ago, until done is closed.
@@ -258,28 +268,53 @@ func (i *inbox) tidy(done <-chan struct{}) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var past history
-	var purged uint64
-	for {
-		select {
-		case <-done:
-			return
-		case <-tick.C:
+	var purged, epoch uint64
+	var calm time.Time // nothing is removed before
+	for first := true; first || again(tick, done); first = false {
+		if now := i.b.line.epoch(); now != epoch {
+			// Those from before the connection may be of jobs that come back.
+			if now > 1 && i.stored() > 0 || i.b.remote.hadResults {
+				calm = time.Now().Add(i.comesBack())
+			}
+			epoch = now
 		}
 		info, err := i.info()
 		if err != nil {
 			continue
 		}
 		past = append(past, mark{time.Now(), info.AckFloor.Stream})
-		i.forget(past.before(leastKept))
+		i.forget(min(past.before(rememberFor), info.AckFloor.Stream))
 		keep := i.b.cfg.keep
 		if isPrivate(i.mailbox) || i.crowded() {
-			keep = leastKept
+			keep = i.least()
 		}
-		if upTo := past.before(keep); upTo > purged && i.purge(upTo) {
+		if upTo := past.before(keep); upTo > purged && time.Now().After(calm) && i.purge(upTo) {
 			purged = upTo
 		}
-		past = past.since(keep)
+		past = past.since(max(keep, rememberFor))
 	}
+}
+
+// again waits for the next tick, unless done is closed before.
+func again(tick *time.Ticker, done <-chan struct{}) bool {
+	select {
+	case <-tick.C:
+		return true
+	case <-done:
+		return false
+	}
+}
+
+// comesBack is how long after a crash a job may be given out again that was acknowledged just
+// before it: its result has to be there then, or it would have a second one.
+func (i *inbox) comesBack() time.Duration { return i.b.cfg.lease + readLease }
+
+// least is how long a result is kept at least.
+func (i *inbox) least() time.Duration {
+	if i.b.cfg.replicas > 1 { // the server that crashes may be another than ours
+		return i.comesBack()
+	}
+	return leastKept
 }
 
 // mark says that by some time all results up to one were read.
@@ -323,11 +358,17 @@ func (i *inbox) forget(upTo uint64) {
 }
 
 // crowded reports whether results take so much room that those that were read must go.
-func (i *inbox) crowded() bool {
+func (i *inbox) crowded() bool { return i.stored() > uint64(i.b.cfg.resultCapacity/2) }
+
+// stored is how many results there are. When the server does not say, there may be one.
+func (i *inbox) stored() uint64 {
 	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
 	defer cancel()
 	info, err := i.b.remote.results.Info(ctx)
-	return err == nil && info.State.Msgs > uint64(i.b.cfg.resultCapacity/2)
+	if err != nil {
+		return 1
+	}
+	return info.State.Msgs
 }
 
 func (i *inbox) purge(upTo uint64) (ok bool) {

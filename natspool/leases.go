@@ -53,20 +53,25 @@ func (l *leases) drop(h *hold) {
 
 // keep sends signs of life until done is closed.
 func (l *leases) keep(done <-chan struct{}) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { // who ends does not wait for a server that is gone
+		<-done
+		cancel()
+	}()
 	tick := time.NewTicker(l.length / 3)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			l.extend()
-		case <-done:
+			l.extend(ctx)
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
 // extend asks for another lease for all that is held.
-func (l *leases) extend() {
+func (l *leases) extend(ctx context.Context) {
 	begin := time.Now()
 	all := l.all()
 	// What is lost stays lost: the server may have given it to somebody else.
@@ -78,7 +83,9 @@ func (l *leases) extend() {
 	}
 	// A sign of life has no answer. One that came before the answer to a ping did arrive. The
 	// way there and back may take longer than from one sign to the next: that is slow, not lost.
-	if len(kept) == 0 || l.nc.FlushTimeout(2*l.length/3) != nil {
+	ctx, cancel := context.WithTimeout(ctx, 2*l.length/3)
+	defer cancel()
+	if len(kept) == 0 || l.nc.FlushWithContext(ctx) != nil {
 		return
 	}
 	for _, h := range kept {

@@ -21,7 +21,7 @@ const (
 	maxPartitions = 1 << 10
 	minLease      = time.Second
 	maxLease      = 24 * time.Hour
-	minKeep       = 5 * time.Second
+	minKeep       = memory
 	maxJobBytes   = 48 << 20
 	minResults    = 100
 )
@@ -269,9 +269,10 @@ func WithMailbox(name string) Option {
 }
 
 // WithKeepResults sets how long a result is kept after it was read: for [Pool.Lookup], and so
-// that a job id is known, and a late second run of the job has no second result. From 5 s; the
+// that a job id is known, and a late second run of the job has no second result. From 20 s; the
 // default is 10 minutes. It is less when results come so fast that those that were read take
-// half of [WithResultCapacity], but no less than 2 s.
+// half of [WithResultCapacity], but no less than 2 s. It is longer when nobody reads this
+// mailbox meanwhile, since readers remove what they have read.
 func WithKeepResults(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.keep = d })
 }
@@ -334,6 +335,12 @@ func WithMaxInFlight(n int) Option {
 // stands still when a process is killed.
 func WithLease(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.lease = d })
+}
+
+// WithMemory has the server keep all of it in memory: it is gone when the server ends. A server
+// that natsembed keeps in memory takes nothing else, and is known by WithServer.
+func WithMemory() Option {
+	return optionFunc(func(c *config) { c.memory = true })
 }
 
 // WithPartitions makes n lanes for jobs with a [Key]: jobs of one key share a lane, where one

@@ -28,7 +28,7 @@ func TestBadOptionsAreNamed(t *testing.T) {
 		"WithReplicas(2): must be 1, 3 or 5":                         natspool.WithReplicas(2),
 		"WithResultCapacity(99): must be from 100":                   natspool.WithResultCapacity(99),
 		"WithDeadLetters(-1)":                                        natspool.WithDeadLetters(-1),
-		"WithKeepResults(1s): must be from 5s":                       natspool.WithKeepResults(time.Second),
+		"WithKeepResults(1s): must be from 20s":                      natspool.WithKeepResults(time.Second),
 		"WithTryTimeout(0s)":                                         natspool.WithTryTimeout(0),
 		"WithMaxJobBytes(0)":                                         natspool.WithMaxJobBytes(0),
 		"WithMaxCrashes(0)":                                          natspool.WithMaxCrashes(0),

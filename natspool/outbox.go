@@ -15,6 +15,7 @@ import (
 // only when its result is stored.
 type outbox struct {
 	js      jetstream.JetStream
+	made    time.Time
 	stopped context.Context // when it has ended, nothing is tried for longer than grace
 
 	mu     sync.Mutex
@@ -40,7 +41,7 @@ type parcel struct {
 
 // newOutbox makes one for up to pending messages on their way.
 func newOutbox(stopped context.Context, nc *nats.Conn, pending int) (*outbox, error) {
-	o := &outbox{stopped: stopped, sent: make(map[*nats.Msg]*parcel)}
+	o := &outbox{made: time.Now(), stopped: stopped, sent: make(map[*nats.Msg]*parcel)}
 	js, err := jetstream.New(nc,
 		jetstream.WithPublishAsyncMaxPending(pending),
 		jetstream.WithPublishAsyncTimeout(publishTimeout),
@@ -148,8 +149,9 @@ func (o *outbox) settled() <-chan struct{} {
 	return o.empty
 }
 
-// close gives up what the server has not taken.
-func (o *outbox) close() {
+// close gives up what the server has not taken. The connection is about to be closed, unless it
+// is not ours.
+func (o *outbox) close(own bool) {
 	o.mu.Lock()
 	o.closed = true
 	rest := make([]*parcel, 0, len(o.sent))
@@ -161,5 +163,15 @@ func (o *outbox) close() {
 	for _, p := range rest {
 		o.settle(p, errGivenUp)
 	}
+	if own {
+		return
+	}
+	// The client library's goroutine never ends if this comes while it begins.
+	if d := libraryBegins - time.Since(o.made); d > 0 {
+		time.Sleep(d)
+	}
 	o.js.CleanupPublisher()
 }
+
+// libraryBegins is how long the client library may take to start a goroutine.
+const libraryBegins = 100 * time.Millisecond

@@ -84,7 +84,7 @@ func (p *parked) next() {
 	}
 }
 
-// flush sends all at once, when the outbox takes none any more.
+// flush sends all at once, when none of them is to wait any longer.
 func (p *parked) flush() {
 	p.mu.Lock()
 	all := p.jobs

@@ -231,7 +231,12 @@ type Delivery[T, R any] struct {
 // Ack says that the result was seen to: no reader gets it again. Until then it counts as unread.
 // It does not block. An error says that the server may not have heard: then it comes again. To
 // call it again does nothing.
-func (d *Delivery[T, R]) Ack() error { return d.ack() }
+func (d *Delivery[T, R]) Ack() error {
+	if d.ack == nil {
+		return errors.New("natspool: Ack of a Delivery that no pool has made")
+	}
+	return d.ack()
+}
 
 // Deliveries is Results for a reader who must not lose one: each comes with its id, and stays
 // stored until Ack was called. Those of a reader that ended without come again to another, at
@@ -257,7 +262,12 @@ func (p *Pool[T, R]) delivery(in *inbox, l *letter) *Delivery[T, R] {
 	if o := l.outcome; o != nil {
 		d.Key, d.Worker, d.Submitted, d.Started, d.Finished = o.key, o.worker, o.submitted, o.started, o.finished
 	}
-	d.ack = sync.OnceValue(func() error { return in.read(l) })
+	d.ack = sync.OnceValue(func() error {
+		if err := in.read(l); err != nil {
+			return p.b.cfg.error([]error{ErrUnavailable, err}, "Ack: %v", err)
+		}
+		return nil
+	})
 	return d
 }
 

@@ -91,6 +91,7 @@ func (p *puller) pull(ctx context.Context) {
 	for failed := 0; ; {
 		up := p.line.wait(ctx, nil)
 		if up == nil {
+			<-ctx.Done() // the pool ends in its own way, if the connection has for good
 			return
 		}
 		begin := time.Now()
@@ -232,13 +233,15 @@ type line struct {
 	nc *nats.Conn
 
 	mu   sync.Mutex
+	ups  uint64          // how often there was one
 	up   context.Context // ends when the connection does
 	down context.CancelFunc
 	back chan struct{} // closed when there is one again
+	gone chan struct{} // closed when there will be none
 }
 
 func newLine(nc *nats.Conn) *line {
-	return &line{nc: nc, back: make(chan struct{})}
+	return &line{nc: nc, back: make(chan struct{}), gone: make(chan struct{})}
 }
 
 // watch follows the connection until done is closed. Until then there is none.
@@ -253,7 +256,8 @@ func (l *line) watch(done <-chan struct{}) {
 			// to know in any case.
 			l.set(false)
 			l.set(l.nc.IsConnected())
-			if !open {
+			if !open || l.nc.IsClosed() {
+				close(l.gone)
 				<-done
 				return
 			}
@@ -268,12 +272,20 @@ func (l *line) set(up bool) {
 	defer l.mu.Unlock()
 	switch {
 	case up && l.up == nil:
+		l.ups++
 		l.up, l.down = context.WithCancel(context.Background())
 		close(l.back)
 	case !up && l.up != nil:
 		l.down()
 		l.up, l.down, l.back = nil, nil, make(chan struct{})
 	}
+}
+
+// epoch counts the connections there have been.
+func (l *line) epoch() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ups
 }
 
 // wait waits for a connection, and returns a context that ends with it, or nil if ctx ends, or
@@ -289,6 +301,8 @@ func (l *line) wait(ctx context.Context, done <-chan struct{}) context.Context {
 		select {
 		case <-back:
 		case <-done:
+			return nil
+		case <-l.gone:
 			return nil
 		case <-ctx.Done():
 			return nil

@@ -3,6 +3,7 @@ package natspool
 import (
 	"context"
 	"errors"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -53,8 +54,8 @@ func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 		seq: meta.Sequence.Stream, delivered: meta.NumDelivered, submitted: meta.Timestamp,
 	}
 	if h := msg.Header; h != nil {
-		r.key = h.Get(headerKey)
-		if at := h.Get(headerSubmitted); at != "" { // few have it, and to find out otherwise costs an error
+		r.key, _ = url.QueryUnescape(h.Get(headerKey)) // what is not ours has none
+		if at := h.Get(headerSubmitted); at != "" {    // few have it, and to find out otherwise costs an error
 			if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
 				r.submitted = t
 			}
@@ -84,6 +85,9 @@ type runKey struct{}
 
 // runOf finds the job whose context ctx is.
 func runOf(ctx context.Context) *run {
+	if ctx == nil {
+		return nil
+	}
 	r, _ := ctx.Value(runKey{}).(*run)
 	return r
 }

@@ -20,6 +20,8 @@ type remote struct {
 	results jetstream.Stream
 	dead    jetstream.Stream // nil: none
 	notes   jetstream.Stream
+
+	hadResults bool // there were some when we came
 }
 
 // formatVersion is stored with the queue: processes that write another format must not share it.
@@ -42,7 +44,7 @@ func (c config) streams(n names) []jetstream.StreamConfig {
 		// stored twice, however long it waits there.
 		MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
 		Discard:  jetstream.DiscardNew,
-		Metadata: map[string]string{"workerpool-format": formatVersion, "workerpool-partitions": strconv.Itoa(c.partitions), "workerpool-codec": fmt.Sprintf("%T", c.codec), "workerpool-dead-letters": strconv.Itoa(c.deadLetters)},
+		Metadata: map[string]string{"workerpool-format": formatVersion, "workerpool-partitions": strconv.Itoa(c.partitions), "workerpool-codec": fmt.Sprintf("%T", c.codec), "workerpool-dead-letters": strconv.Itoa(c.deadLetters), "workerpool-lease": c.lease.String(), "workerpool-in-flight": strconv.Itoa(c.maxInFlight)},
 	}, {
 		// The server's schedules don't work on a stream that refuses new messages, so they
 		// are on one of their own, and workers take what is due from there.
@@ -138,6 +140,7 @@ func setUp(ctx context.Context, c config, js jetstream.JetStream) (*remote, erro
 		}
 		*places[i] = s
 	}
+	r.hadResults = r.results.CachedInfo().State.Msgs > 0
 	return r, nil
 }
 
@@ -150,6 +153,9 @@ func ensure[S any](ctx context.Context, c config, f func(context.Context) (S, er
 		if err == nil || !passing(err) {
 			return s, err
 		}
+		if n%10 == 5 { // some seconds between one and the next
+			c.logger.Warn("natspool: waiting for the server", "pool", c.name, "error", err)
+		}
 		if !sleep(ctx, 10*pause(n)) {
 			return s, c.error(append(contextErrors(ctx), ErrUnavailable, err), "setting up on the server: %v: %v", context.Cause(ctx), err)
 		}
@@ -161,7 +167,8 @@ const setupTimeout = 5 * time.Second
 // passing reports whether err may be gone the next time.
 func passing(err error) bool {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
-		return api.Code == 503 || api.Code == 500
+		// Replicas without a cluster, files on a server that stores none: those stay.
+		return (api.Code == 503 || api.Code == 500) && api.ErrorCode != codeNoCluster && api.ErrorCode != codeNoStorage
 	}
 	return !errors.Is(err, ErrMismatch) && answerTo(err) != never && !errors.Is(err, jetstream.ErrJetStreamNotEnabled)
 }
@@ -186,6 +193,8 @@ func (c config) compareStream(want, have jetstream.StreamConfig) error {
 	if want.Name == (names{c.name}).jobs() {
 		d.add("format", want.Metadata["workerpool-format"], have.Metadata["workerpool-format"])
 		d.add("WithPartitions", want.Metadata["workerpool-partitions"], have.Metadata["workerpool-partitions"])
+		d.add("WithLease", want.Metadata["workerpool-lease"], have.Metadata["workerpool-lease"])
+		d.add("WithMaxInFlight", want.Metadata["workerpool-in-flight"], have.Metadata["workerpool-in-flight"])
 		d.add("WithDeadLetters", want.Metadata["workerpool-dead-letters"], have.Metadata["workerpool-dead-letters"])
 		d.add("WithCodec", want.Metadata["workerpool-codec"], have.Metadata["workerpool-codec"])
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -63,7 +64,7 @@ func (b *base) message(s submission, to string, job []byte) (*nats.Msg, []jetstr
 		opts = append(opts, jetstream.WithScheduleAt(at), jetstream.WithScheduleTarget(b.remote.subject("due", a.String())))
 	case s.keyed:
 		msg.Subject = b.remote.subject("job", lane(partition(s.key, b.cfg.partitions)), a.String())
-		msg.Header = nats.Header{headerKey: {s.key}}
+		msg.Header = nats.Header{headerKey: {url.QueryEscape(s.key)}} // a header keeps no spaces at its ends
 	default:
 		msg.Subject = b.remote.subject("job", laneAny, a.String())
 	}
@@ -80,7 +81,7 @@ func partition(key string, n int) int {
 // place, and for a server, until ctx ends.
 func (b *base) submit(ctx context.Context, op string, job []byte, s submission, to string, patience bool) error {
 	if len(job) > b.cfg.maxJobBytes {
-		return b.cfg.error([]error{ErrTooLarge}, "%s: job of %d bytes: WithMaxJobBytes is %d", op, len(job), b.cfg.maxJobBytes)
+		return b.tooLarge(op, len(job))
 	}
 	if err := b.enter(op); err != nil {
 		return err
@@ -124,11 +125,18 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 func (b *base) publish(ctx context.Context, msg *nats.Msg, opts []jetstream.PublishOpt) (where string, err error) {
 	ctx, cancel := b.question(ctx)
 	defer cancel()
+	if b.nc.IsClosed() {
+		return "", nats.ErrConnectionClosed // which never comes back
+	}
 	ack, err := b.remote.js.PublishMsg(ctx, msg, opts...)
 	if err == nil && ack.Duplicate || answerTo(err) == known {
-		return "is in the queue", nil
+		return "is in the queue, or was a moment ago", nil
 	}
 	return "", err
+}
+
+func (b *base) tooLarge(op string, size int) error {
+	return b.cfg.error([]error{ErrTooLarge}, "%s: job of %d bytes: at most %d (WithMaxJobBytes)", op, size, b.cfg.maxJobBytes)
 }
 
 // question returns a context for one question to the server, as soon as there is a connection.

@@ -20,6 +20,7 @@ import (
 // Only a job that the server had given to somebody before takes the way in brackets.
 type worker struct {
 	cfg     config
+	own     bool // the connection
 	r       *remote
 	line    *line
 	leases  *leases
@@ -36,6 +37,7 @@ type worker struct {
 	suspects chan *run // for the lane
 
 	counts counts
+	warned atomic.Int64  // when it was last said that there is no room for results
 	done   chan struct{} // closed when nothing of it is left
 }
 
@@ -46,7 +48,7 @@ type counts struct {
 
 // newWorker makes the consumers on the server, and the pool. It starts nothing yet.
 func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []byte]) (*worker, error) {
-	w := &worker{cfg: b.cfg, r: b.remote, line: b.line, leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{})}
+	w := &worker{cfg: b.cfg, own: b.own, r: b.remote, line: b.line, leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{})}
 	if err := w.makePullers(ctx); err != nil {
 		return nil, err
 	}
@@ -143,7 +145,7 @@ func (w *worker) work() {
 	w.pool.Close()
 	stages[4].Wait()
 	<-w.outbox.settled()
-	w.outbox.close()
+	w.outbox.close(w.own)
 	close(beating)
 	stages[0].Wait()
 }

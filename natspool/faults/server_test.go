@@ -154,3 +154,33 @@ func TestDoOverFaults(t *testing.T) {
 		g.finish()
 	})
 }
+
+// A worker that is told to leave while the server is down leaves when that is back, and gives
+// back what it has: nobody waits for its leases. One that is stopped does not wait for the server.
+func TestLeaveWhileServerIsDown(t *testing.T) {
+	repeat(t, func(t *testing.T, jobs int) {
+		s := startServer(t, serverSpec{})
+		lease := 18 * time.Second
+		g := setStage(t, setting{URL: s.url(), Lease: lease})
+		leaves, stops := g.worker(workerSpec{Prefetch: 32}), g.worker(workerSpec{Prefetch: 32})
+		g.read(0)
+		g.feeding.Go(func() { g.submit(plain(0, jobs, lasting(2*time.Second, jobs, 16))) })
+		g.oracle.reach(jobs / 4)
+		s.kill()
+		leaves.tell("leave")
+		time.Sleep(300 * time.Millisecond)
+		s.start()
+		require.Zero(t, leaves.end())
+		g.oracle.reach(jobs / 2)
+		s.kill()
+		begin := time.Now()
+		stops.tell("stop")
+		require.Zero(t, stops.end())
+		assert.Less(t, time.Since(begin), 10*time.Second) // what was sent is waited for, a lease is not
+		s.start()
+		begin = time.Now()
+		g.worker(workerSpec{Prefetch: 32})
+		g.finish()
+		assert.Less(t, time.Since(begin), 2*lease, "what the one that was stopped could not give back comes after a lease")
+	})
+}
