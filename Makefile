@@ -34,10 +34,11 @@ DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
 .PHONY: help build test test-386 browser screenshots simulate plots stress model faults leaks mutants fuzz cover bench bench-report \
-	bench-root bench-compare figures lint shellcheck vuln api published notes fmt tidy tools clean FORCE
+	bench-distributed bench-distributed-report bench-root bench-compare figures lint shellcheck vuln api published notes fmt tidy \
+	tools clean FORCE
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-24s %s\n", $$1, $$2 }' Makefile
 
 build: ## compile every module
 	@$(EACH) go build -o /dev/null ./... $(DONE)
@@ -91,6 +92,13 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 20 minutes
 	BASE=$(BENCH_BASE) scripts/benchmarks.sh -rounds $(BENCH_ROUNDS)
 	$(MAKE) bench-report
+
+bench-distributed: ## compare natspool with asynq and River, where Redis and Postgres are installed, and write docs/distributed.md; takes 12 minutes
+	scripts/bench-distributed.sh
+	$(MAKE) bench-distributed-report
+
+bench-distributed-report: ## write docs/distributed.md and its chart again, from benchmarks/distributed/results/run.txt
+	go run -C benchmarks/distributed ./report
 
 bench-report: ## write docs/benchmarks.md and its charts again, from benchmarks/results/run.txt
 	go run -C benchmarks ./report

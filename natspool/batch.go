@@ -17,6 +17,7 @@ type batch struct {
 	b      *base
 	ctx    context.Context
 	places chan struct{} // one for each job on its way
+	parked parked        // those of them that the queue had no place for
 	stored atomic.Int64
 
 	mu   sync.Mutex
@@ -34,6 +35,7 @@ func (b *base) submitAll(ctx context.Context, jobs iter.Seq2[[]byte, error]) (n 
 		return 0, b.cfg.error([]error{err}, "SubmitAll: %v", err)
 	}
 	t := &batch{b: b, ctx: ctx, places: make(chan struct{}, batchAhead)}
+	defer t.parked.flush() // when ctx has ended; each is told so
 	for data, err := range jobs {
 		if err != nil {
 			t.fail(b.cfg.error([]error{err}, "SubmitAll: encoding a job: %v", err))
@@ -83,7 +85,12 @@ func (t *batch) send(out *outbox, data []byte) {
 	// stored again since its answer was lost, and that has run meanwhile; its subject does while it
 	// is in the queue.
 	msg := &nats.Msg{Subject: t.b.remote.subject("job", laneAny, t.b.cfg.mailbox, NewID()), Data: data}
-	out.send(&parcel{msg: msg, settle: func(a answer, err error) bool {
+	turn := false // it was sent when others waited too
+	p := &parcel{msg: msg}
+	p.park = func(again func()) {
+		t.parked.refuse(func() { turn = true; again() }, turn)
+	}
+	p.settle = func(a answer, err error) bool {
 		switch {
 		case a == taken, a == known: // then an answer was lost before
 			t.stored.Add(1)
@@ -98,16 +105,28 @@ func (t *batch) send(out *outbox, data []byte) {
 		case t.ctx.Err() == nil:
 			t.fail(t.b.closedError("SubmitAll"))
 		}
+		if turn {
+			t.parked.accept()
+		}
 		<-t.places
 		return false
-	}})
+	}
+	out.hold(p)
+	if send := func() { out.publish(p) }; !t.parked.join(func() { turn = true; send() }) {
+		send()
+	}
 }
 
 // end waits for what is on its way: it has all places then.
 func (t *batch) end() (int, error) {
-	for i := 0; i < cap(t.places) && t.ctx.Err() == nil; i++ {
+	closing := t.b.closing
+	for i := 0; i < cap(t.places) && t.ctx.Err() == nil; {
 		select {
 		case t.places <- struct{}{}:
+			i++
+		case <-closing: // what waits for a place has none, which it is to hear
+			closing = nil
+			t.parked.flush()
 		case <-t.ctx.Done():
 		}
 	}

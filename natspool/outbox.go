@@ -35,6 +35,9 @@ type parcel struct {
 	// settle is told what the server said, and the error if it was one. It reports whether to
 	// try again. It must not block: it runs on the goroutine that reads the server's answers.
 	settle func(a answer, err error) (again bool)
+	// park is given what sends it again when the queue is full. It must neither block nor call
+	// it. nil: it is sent again by itself.
+	park func(again func())
 }
 
 // newOutbox makes one for up to pending messages on their way.
@@ -72,11 +75,16 @@ const grace = 2 * time.Second
 // send stores p.msg some time, and then tells p. It does not wait, unless more messages are on
 // their way than the outbox was made for.
 func (o *outbox) send(p *parcel) {
-	o.mu.Lock()
-	o.open++
-	o.mu.Unlock()
-	p.begun = time.Now()
+	o.hold(p)
 	o.publish(p)
+}
+
+// hold is the part of send that comes before publish, for a parcel that waits in between.
+func (o *outbox) hold(p *parcel) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open++
+	p.begun = time.Now()
 }
 
 func (o *outbox) publish(p *parcel) {
@@ -113,7 +121,11 @@ func (o *outbox) settle(p *parcel, err error) {
 	if p.settle(a, err) && a != givenUp {
 		p.tries++
 		// Not at once and not here: the client library may hold its lock.
-		time.AfterFunc(pause(p.tries), func() { o.publish(p) })
+		if again := func() { o.publish(p) }; a == full && p.park != nil {
+			p.park(again)
+		} else {
+			time.AfterFunc(pause(p.tries), again)
+		}
 		return
 	}
 	o.mu.Lock()

@@ -55,8 +55,10 @@ func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 	}
 	if h := msg.Header; h != nil {
 		r.key, _ = url.QueryUnescape(h.Get(headerKey)) // what is not ours has none
-		if t, err := time.Parse(time.RFC3339Nano, h.Get(headerSubmitted)); err == nil {
-			r.submitted = t
+		if at := h.Get(headerSubmitted); at != "" {    // few have it, and to find out otherwise costs an error
+			if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
+				r.submitted = t
+			}
 		}
 	}
 	r.hold = w.leases.take(msg)
