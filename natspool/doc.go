@@ -10,7 +10,7 @@
 // # What it is for
 //
 // For work that must outlive the process which asked for it, or that takes more than one machine.
-// A job costs some 30 µs here and half a millisecond until its result is back, where a pool in
+// A job costs some 50 µs here and half a millisecond until its result is back, where a pool in
 // the process takes a quarter of a microsecond: what needs neither stays there. Where jobs must
 // be stored in the same transaction as rows of your own Postgres, use River
 // (github.com/riverqueue/river): no queue beside the database can do that.

@@ -87,7 +87,7 @@ func TestEdge_StopWhileDoHasNoServer(t *testing.T) {
 	go func() { _, err := c.Do(ctx, 1); did <- err }()
 	time.Sleep(200 * time.Millisecond)
 	within(t, 12*time.Second, "Stop", func() { c.Stop() })
-	within(t, time.Second, "Do", func() { _ = <-did })
+	within(t, time.Second, "Do", func() { assert.Error(t, <-did) })
 }
 
 func TestEdge_SubmitAllInsideJob(t *testing.T) {
