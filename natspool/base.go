@@ -215,11 +215,19 @@ func wait(ctx context.Context, done <-chan struct{}, d time.Duration) {
 }
 
 // close closes the intake.
-func (b *base) close() {
+func (b *base) close() { b.closeWith(nil) }
+
+// closeWith closes the intake, and stops the pool if there is a cause to. It is one step for those
+// who submit: who is told that the pool is closed is told the cause too.
+func (b *base) closeWith(cause error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.closed {
-		b.closed = true
+	first := !b.closed
+	b.closed = true
+	if cause != nil {
+		b.stopped.off(cause)
+	}
+	if first {
 		close(b.closing)
 	}
 }
@@ -445,8 +453,7 @@ func (b *base) giveUp(ctx context.Context, op string) error {
 
 // stop ends all, and waits for it.
 func (b *base) stop() {
-	b.close()
-	b.stopped.off(workerpool.ErrStopped)
+	b.closeWith(workerpool.ErrStopped)
 	<-b.ended
 }
 

@@ -92,9 +92,10 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 	unsure := false // whether an earlier try was stored
 	for n := 1; ctx.Err() == nil; n++ {
 		where, err := b.known(ctx, s, to)
-		sent := err == nil && where == ""
-		if sent {
+		sent := false
+		if err == nil && where == "" {
 			where, err = b.publish(ctx, msg, opts)
+			sent = !errors.Is(err, errNotAsked)
 		}
 		a := answerTo(err)
 		switch {
@@ -109,6 +110,8 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 		case a == full && (!patience || b.inside(ctx)):
 			b.rejected.Add(1)
 			return b.fullError(op)
+		case !sent && !unsure && b.isClosed():
+			return b.closedError(op)
 		case !patience:
 			return b.unavailable(op, err)
 		}
@@ -124,10 +127,13 @@ func (b *base) submit(ctx context.Context, op string, job []byte, s submission, 
 
 // publish asks the server once. If the job is there already it says where, and no error.
 func (b *base) publish(ctx context.Context, msg *nats.Msg, opts []jetstream.PublishOpt) (where string, err error) {
-	ctx, cancel := b.question(ctx)
+	ctx, cancel, err := b.question(ctx)
+	if err != nil {
+		return "", err
+	}
 	defer cancel()
 	if b.nc.IsClosed() {
-		return "", nats.ErrConnectionClosed // which never comes back
+		return "", nats.ErrConnectionClosed
 	}
 	ack, err := b.remote.js.PublishMsg(ctx, msg, opts...)
 	if err == nil && ack.Duplicate || answerTo(err) == known {
@@ -141,17 +147,23 @@ func (b *base) tooLarge(op string, size int) error {
 }
 
 // question returns a context for one question to the server, as soon as there is a connection.
-// It ends when that does: there is no answer then. It has ended if the pool is closed before.
-func (b *base) question(ctx context.Context) (context.Context, context.CancelFunc) {
+// It ends when that does: there is no answer then. Where there is none before ctx ends, or the
+// pool is closed, it fails.
+func (b *base) question(ctx context.Context) (context.Context, context.CancelFunc, error) {
 	up := b.line.wait(ctx, b.closing)
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	if up == nil {
-		cancel()
-		return ctx, cancel
+	if up == nil && b.nc.IsClosed() {
+		return nil, nil, nats.ErrConnectionClosed // which never comes back
 	}
+	if up == nil {
+		return nil, nil, errNotAsked
+	}
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
 	stop := context.AfterFunc(up, cancel)
-	return ctx, func() { stop(); cancel() }
+	return ctx, func() { stop(); cancel() }, nil
 }
+
+// errNotAsked is for a question that there was no connection for.
+var errNotAsked = errors.New("no connection")
 
 // anotherTry waits before the next one. A call that waits for a place has not been accepted:
 // Close ends it.
@@ -180,7 +192,10 @@ func (b *base) known(ctx context.Context, s submission, to string) (where string
 	if !s.given {
 		return "", nil
 	}
-	ctx, cancel := b.question(ctx)
+	ctx, cancel, err := b.question(ctx)
+	if err != nil {
+		return "", err
+	}
 	defer cancel()
 	a := address{to, s.id}
 	if s.late { // it would be stored in another stream than one that is due

@@ -49,7 +49,7 @@ func runSoak(t *testing.T, seed uint64) {
 	at, err := url.Parse(server.url())
 	require.NoError(t, err)
 	s := &soak{t: t, random: rand.New(rand.NewPCG(seed, 0)), server: server, proxy: startProxy(t, at.Host), counts: map[string]int{}}
-	s.stage = setStage(t, setting{URL: s.proxy.url(), Partitions: 4, Keep: 5 * time.Second})
+	s.stage = setStage(t, setting{URL: s.proxy.url(), Partitions: 4, Keep: 20 * time.Second})
 	direct := s.setting
 	direct.URL = server.url()
 	for _, from := range []setting{s.setting, direct, direct} { // one is behind the proxy, as the client is
@@ -72,7 +72,7 @@ func runSoak(t *testing.T, seed uint64) {
 	jobs := <-submitted
 	s.complete()
 	q := s.drained()
-	s.extra = q.Results - s.oracle.distinct // those that were read are gone after 5 s
+	s.extra = q.Results - s.oracle.distinct // those that were read are removed some time
 	assert.LessOrEqual(t, s.extra, 0)
 	sizes = append(sizes, s.size())
 	checkFlat(t, sizes, jobs)
@@ -207,6 +207,8 @@ func (s *soak) size() size {
 func checkFlat(t *testing.T, sizes []size, jobs int) {
 	t.Helper()
 	half := len(sizes) / 2
+	// Results are kept for 20 s after they were read, and after each crash for some seconds more.
+	kept := min(1, float64(40*time.Second)/float64(*soakFlag))
 	most := func(of []size, what func(size) int) (n int) {
 		for _, z := range of {
 			n = max(n, what(z))
@@ -219,7 +221,7 @@ func checkFlat(t *testing.T, sizes []size, jobs int) {
 	}{
 		"KiB of the server":       {func(z size) int { return z.server }, 64 << 10},
 		"KiB of this process":     {func(z size) int { return z.heap }, 32<<10 + jobs}, // the oracle remembers every job
-		"stored results":          {func(z size) int { return z.results }, 5000},
+		"stored results":          {func(z size) int { return z.results }, 1000 + int(float64(jobs)*kept)},
 		"stored and delayed jobs": {func(z size) int { return z.stored }, 1500},
 	} {
 		first, second := most(sizes[:half], c.what), most(sizes[half:], c.what)
