@@ -160,7 +160,7 @@ func (b *base) live() {
 	b.readers.Wait() // they acknowledge what they hand over
 	b.callers.Wait() // what they have sent is to be known as stored, or not
 	if b.batches != nil {
-		b.batches.close(b.own)
+		b.batches.close()
 	}
 	close(over)
 	rest.Wait()

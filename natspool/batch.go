@@ -60,7 +60,7 @@ func (b *base) batchOutbox() (*outbox, error) {
 	if b.batches != nil {
 		return b.batches, nil
 	}
-	out, err := newOutbox(b.stopped.ctx, b.nc, 4*batchAhead)
+	out, err := newOutbox(b.stopped.ctx, b.nc, b.line)
 	b.batches = out
 	return out, err
 }

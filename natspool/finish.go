@@ -144,7 +144,7 @@ func (w *worker) outcome(r *run) *outcome {
 func (w *worker) store(r *run, o *outcome, stored func()) {
 	p := &parcel{msg: &nats.Msg{Subject: w.r.subject("res", r.String()), Data: o.encode()}}
 	if isPrivate(r.mailbox) {
-		p.opts = append(p.opts, jetstream.WithMsgTTL(privateTTL))
+		p.msg.Header = nats.Header{jetstream.MsgTTLHeader: {privateTTL.String()}}
 	}
 	p.settle = func(a answer, err error) bool {
 		switch a {

@@ -52,8 +52,10 @@ func (w *worker) removeNote(r *run) {
 		return
 	}
 	w.outbox.send(&parcel{
-		msg:    &nats.Msg{Subject: w.r.subject("note", r.String()), Data: []byte("{}")},
-		opts:   []jetstream.PublishOpt{jetstream.WithMsgTTL(time.Second)},
+		msg: &nats.Msg{
+			Subject: w.r.subject("note", r.String()), Data: []byte("{}"),
+			Header: nats.Header{jetstream.MsgTTLHeader: {time.Second.String()}},
+		},
 		settle: func(a answer, _ error) bool { return a != taken && a != never },
 	})
 }

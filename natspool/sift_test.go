@@ -46,7 +46,7 @@ func TestP7_StopKeepsTheNote(t *testing.T) {
 	b.stopped.off(workerpool.ErrStopped)
 	w.look(r)
 	<-w.outbox.settled()
-	w.outbox.close(true)
+	w.outbox.close()
 	msg, err := b.remote.notes.GetLastMsgForSubject(ctx, b.remote.subject("note", a.String()))
 	require.NoError(t, err)
 	var got note

@@ -1,7 +1,6 @@
 package natspool
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/boundedgo/workerpool"
-	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
 func FuzzOutcome(f *testing.F) {
@@ -76,37 +72,3 @@ func TestErrorsKeepWhatTheyAre(t *testing.T) {
 
 // What the server says of a stream that is full has no code of its own: this fails when the
 // words change.
-func TestAnswersOfTheServer(t *testing.T) {
-	s, err := natsembed.Start(natsembed.Options{Dir: t.TempDir(), MaxPayload: 2048})
-	require.NoError(t, err)
-	defer s.Shutdown()
-	nc, err := s.Connect()
-	require.NoError(t, err)
-	defer nc.Close()
-	js, err := jetstream.New(nc)
-	require.NoError(t, err)
-	ctx := t.Context()
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: "S", Subjects: []string{"s.>"}, MaxMsgs: 2, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
-	})
-	require.NoError(t, err)
-	publish := func(subject string, size int) answer {
-		_, err := js.Publish(ctx, subject, bytes.Repeat([]byte("x"), size))
-		return answerTo(err)
-	}
-	assert.Equal(t, taken, publish("s.1", 1))
-	assert.Equal(t, known, publish("s.1", 1))
-	assert.Equal(t, taken, publish("s.2", 1))
-	assert.Equal(t, full, publish("s.3", 1))
-	assert.Equal(t, never, publish("s.3", 4096))
-	assert.Equal(t, later, publish("nobody.there", 1))
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "B", Subjects: []string{"b.>"}, MaxBytes: 200, Discard: jetstream.DiscardNew})
-	require.NoError(t, err)
-	assert.Equal(t, full, publish("b.1", 500))
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "C", Subjects: []string{"c.>"}, MaxMsgSize: 10})
-	require.NoError(t, err)
-	assert.Equal(t, never, publish("c.1", 20))
-	assert.Equal(t, later, answerTo(nats.ErrTimeout))
-	assert.Equal(t, later, answerTo(nats.ErrDisconnected))
-	assert.Equal(t, never, answerTo(nats.ErrConnectionClosed))
-}

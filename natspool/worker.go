@@ -57,7 +57,7 @@ func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []b
 		most += p.credits.free
 	}
 	w.again, w.suspects = make(chan *run, most), make(chan *run, most)
-	out, err := newOutbox(b.stopped.ctx, b.nc, 4*most+64)
+	out, err := newOutbox(b.stopped.ctx, b.nc, b.line)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (w *worker) work() {
 	w.pool.Close()
 	stages[4].Wait()
 	<-w.outbox.settled()
-	w.outbox.close(w.own)
+	w.outbox.close()
 	close(beating)
 	stages[0].Wait()
 }

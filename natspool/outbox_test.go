@@ -1,0 +1,88 @@
+package natspool
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool/natspool/natsembed"
+)
+
+// newSender returns a function that sends a message once, and says what became of it.
+func newSender(t *testing.T, nc *nats.Conn) func(subject string, size int, header ...string) answer {
+	t.Helper()
+	l, over := newLine(nc), make(chan struct{})
+	go l.watch(over)
+	t.Cleanup(func() { close(over) })
+	o, err := newOutbox(t.Context(), nc, l)
+	require.NoError(t, err)
+	t.Cleanup(o.close)
+	return func(subject string, size int, header ...string) answer {
+		m := nats.NewMsg(subject)
+		m.Data = bytes.Repeat([]byte("x"), size)
+		for i := 0; i < len(header); i += 2 {
+			m.Header.Set(header[i], header[i+1])
+		}
+		got := make(chan answer, 1)
+		o.send(&parcel{msg: m, settle: func(a answer, _ error) bool { got <- a; return false }})
+		return <-got
+	}
+}
+
+func TestAnswersOfTheServer(t *testing.T) {
+	s, err := natsembed.Start(natsembed.Options{Dir: t.TempDir(), MaxPayload: 2048})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	nc, err := s.Connect()
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	ctx := t.Context()
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: "S", Subjects: []string{"s.>"}, MaxMsgs: 2, Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, DiscardNewPerSubject: true,
+	})
+	require.NoError(t, err)
+	publish := newSender(t, nc)
+	assert.Equal(t, taken, publish("s.1", 1))
+	assert.Equal(t, known, publish("s.1", 1))
+	assert.Equal(t, taken, publish("s.2", 1))
+	assert.Equal(t, full, publish("s.3", 1))
+	assert.Equal(t, never, publish("s.3", 4096))
+	assert.Equal(t, later, publish("nobody.there", 1))
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "B", Subjects: []string{"b.>"}, MaxBytes: 200, Discard: jetstream.DiscardNew})
+	require.NoError(t, err)
+	assert.Equal(t, full, publish("b.1", 500))
+	_, err = js.CreateStream(ctx, jetstream.StreamConfig{Name: "C", Subjects: []string{"c.>"}, MaxMsgSize: 10})
+	require.NoError(t, err)
+	assert.Equal(t, never, publish("c.1", 20))
+	assert.Equal(t, later, answerTo(nats.ErrTimeout))
+	assert.Equal(t, later, answerTo(nats.ErrDisconnected))
+	assert.Equal(t, never, answerTo(nats.ErrConnectionClosed))
+	assert.Equal(t, taken, publish("b.2", 10, jetstream.MsgIDHeader, "id"))
+	assert.Equal(t, known, publish("b.2", 10, jetstream.MsgIDHeader, "id"))
+	nc.Close()
+	assert.Equal(t, never, publish("b.3", 10))
+}
+
+func TestReadAck(t *testing.T) {
+	for text, want := range map[string]answer{
+		`{"stream":"WP_S", "seq":1}`:                                                                                taken,
+		`{"stream":"WP_S", "domain":"error", "seq":1}`:                                                              taken,
+		`{"stream":"WP_S", "seq":1,"duplicate": true}`:                                                              known,
+		`{"error":{"code":400,"err_code":10054,"description":"too large"}}`:                                         never,
+		`{"stream":"WP_S","error":{"code":503,"err_code":10077,"description":"maximum messages exceeded"},"seq":0}`: full,
+		``:                later,
+		`{}`:              later,
+		`{"stream":""}`:   later,
+		`{"stream":"WP_S`: later,
+		`+OK`:             later,
+		`{"seq":1}`:       later,
+	} {
+		assert.Equal(t, want, answerTo(readAck(&nats.Msg{Data: []byte(text)})), text)
+	}
+}
