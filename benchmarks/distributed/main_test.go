@@ -45,7 +45,7 @@ func quick(t *testing.T, args ...string) string {
 func TestQuickRun(t *testing.T) {
 	text := quick(t)
 	var want []string
-	for _, lib := range []string{"A/lib=natspool-embedded", "A/lib=natspool-server", "B/lib=natspool-embedded"} {
+	for _, lib := range []string{"A/lib=natspool-embedded", "A/lib=natspool-server", "A/lib=jetstream", "B/lib=natspool-embedded"} {
 		for _, w := range ways() {
 			for _, n := range w.workers {
 				want = append(want, fmt.Sprintf("BenchmarkThroughput/group=%s/way=%s/workers=%d", lib, w.name, n))

@@ -20,6 +20,7 @@ const (
 const (
 	Embedded = "natspool-embedded"
 	Server   = "natspool-server"
+	ByHand   = "jetstream"
 	Asynq    = "asynq"
 	River    = "river"
 )
@@ -85,7 +86,7 @@ func (c Contender) Available(s Servers) bool { return c.needs == nil || c.needs(
 
 // All returns all contenders, those of this library first.
 func All() []Contender {
-	list := natspools()
+	list := append(natspools(), byHand())
 	list = append(list, asynqs()...)
 	return append(list, rivers()...)
 }

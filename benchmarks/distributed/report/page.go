@@ -87,7 +87,7 @@ func (p page) Without() string {
 	have := p.takingPart()
 	for _, c := range contenders.All() {
 		there := slices.ContainsFunc(have, func(h contenders.Contender) bool { return h.Name == c.Name })
-		if !there && !slices.Contains(names, c.Title) {
+		if !there && !c.Available(contenders.Servers{}) && !slices.Contains(names, c.Title) {
 			names = append(names, c.Title)
 		}
 	}
