@@ -33,7 +33,7 @@ EACH = root=$$(pwd); failed=; mods="$(MODULES)"; \
 DONE = ) || failed="$$failed $$m"; done; \
 	if [ -n "$$failed" ]; then echo "$@ failed in:$$failed" >&2; exit 1; fi
 
-.PHONY: help build test test-386 browser screenshots simulate plots stress model faults leaks mutants fuzz cover bench bench-report \
+.PHONY: help build test race test-386 browser screenshots simulate plots stress model faults leaks mutants fuzz cover bench bench-report \
 	bench-distributed bench-distributed-report bench-root bench-compare figures lint shellcheck vuln api published notes fmt tidy \
 	tools clean FORCE
 
@@ -43,10 +43,12 @@ help: ## list the targets
 build: ## compile every module
 	@$(EACH) go build -o /dev/null ./... $(DONE)
 
-test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs
-	@$(EACH) if [ "$$m" != . ]; then go test -race -shuffle=on ./...; else \
-		go test -race -shuffle=on -cpu=1,2,8 $$(go list ./... | grep -v /autotune) && \
-		go test -race -shuffle=on ./autotune; fi $(DONE)
+test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs; and in full, without it, what takes ten times as long with it
+	@$(EACH) go test -race -short -shuffle=on $$(test "$$m" != . || echo -cpu=1,2,8) ./... $(DONE)
+	@$(EACH) case "$$m" in (. | ./modeltest) go test -shuffle=on ./... ;; esac $(DONE)
+
+race: ## test every module with the race detector, and nothing cut short
+	@$(EACH) go test -race -timeout=2h -shuffle=on $$(test "$$m" != . || echo -cpu=1,2,8) ./... $(DONE)
 
 test-386: ## test every module as a 32-bit program, without the race detector, which has no 386
 	@export GOARCH=386; $(EACH) go test -shuffle=on ./... $(DONE)

@@ -44,6 +44,11 @@ func within(t testing.TB, d time.Duration, what string, f func()) {
 	}
 }
 
+func eventually(t testing.TB, holds func() bool) {
+	t.Helper()
+	require.Eventually(t, holds, 20*time.Second, time.Millisecond)
+}
+
 func TestEdge_TryDoWithoutServer(t *testing.T) {
 	s, url := startURL(t)
 	newClient[int, int](t, s).Stop() // what the pool has is made
@@ -85,7 +90,7 @@ func TestEdge_StopWhileDoHasNoServer(t *testing.T) {
 	defer cancel()
 	did := make(chan error, 1)
 	go func() { _, err := c.Do(ctx, 1); did <- err }()
-	time.Sleep(200 * time.Millisecond)
+	eventually(t, f.held.Load) // it has asked, or is about to: the connection has nothing else to say
 	within(t, 12*time.Second, "Stop", func() { c.Stop() })
 	within(t, time.Second, "Do", func() { assert.Error(t, <-did) })
 }
@@ -185,6 +190,7 @@ func TestEdge_ShutdownAfterLeave(t *testing.T) {
 type freezer struct {
 	l      net.Listener
 	frozen atomic.Bool
+	held   atomic.Bool // something has come meanwhile
 	quit   chan struct{}
 }
 
@@ -217,6 +223,7 @@ func (f *freezer) pipe(dst io.WriteCloser, src io.ReadCloser) {
 	for {
 		n, err := src.Read(buf)
 		for f.frozen.Load() {
+			f.held.Store(true)
 			select {
 			case <-f.quit:
 				return
@@ -278,7 +285,7 @@ func TestEdge_StopWhileTheServerIsFrozen(t *testing.T) {
 	<-b.began
 	f.frozen.Store(true)
 	close(b.free)
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, f.held.Load)
 	within(t, 25*time.Second, "Stop", func() { p.Stop() })
 }
 
@@ -330,7 +337,6 @@ func TestEdge_UsersConnectionCloses(t *testing.T) {
 	require.NoError(t, p.Submit(soon(t), 1))
 	<-res
 	nc.Close()
-	time.Sleep(100 * time.Millisecond)
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	begin := time.Now()
@@ -357,7 +363,7 @@ func TestEdge_LeaveGivesBackSuspects(t *testing.T) {
 	b := newBlocker()
 	p := newPool(t, s, b.run)
 	<-b.began
-	time.Sleep(300 * time.Millisecond) // the others are in the lane
+	eventually(t, func() bool { return p.Stats().Redelivered == 3 }) // the others are on their way to the lane
 	go func() { _ = p.Leave(soon(t)) }()
 	q := newPool(t, s, double)
 	res := q.Results()

@@ -20,7 +20,6 @@ import (
 // Only a job that the server had given to somebody before takes the way in brackets.
 type worker struct {
 	cfg     config
-	own     bool // the connection
 	r       *remote
 	line    *line
 	leases  *leases
@@ -48,7 +47,7 @@ type counts struct {
 
 // newWorker makes the consumers on the server, and the pool. It starts nothing yet.
 func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []byte]) (*worker, error) {
-	w := &worker{cfg: b.cfg, own: b.own, r: b.remote, line: b.line, leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{})}
+	w := &worker{cfg: b.cfg, r: b.remote, line: b.line, leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{})}
 	if err := w.makePullers(ctx); err != nil {
 		return nil, err
 	}
@@ -57,14 +56,16 @@ func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []b
 		most += p.credits.free
 	}
 	w.again, w.suspects = make(chan *run, most), make(chan *run, most)
-	out, err := newOutbox(b.stopped.ctx, b.nc, b.line)
-	if err != nil {
+	w.stopped, w.pulling = b.stopped.ctx, b.pulling.ctx
+	var err error
+	if w.pool, err = workerpool.New(w.run, w.poolOptions(most)...); err != nil {
 		return nil, err
 	}
-	w.outbox = out
-	w.stopped, w.pulling = b.stopped.ctx, b.pulling.ctx
-	w.pool, err = workerpool.New(w.run, w.poolOptions(most)...)
-	return w, err
+	if w.outbox, err = newOutbox(b.stopped.ctx, b.nc, b.line); err != nil {
+		w.pool.Stop()
+		return nil, err
+	}
+	return w, nil
 }
 
 func (w *worker) poolOptions(most int) []workerpool.Option {
