@@ -395,11 +395,32 @@ func (i *inbox) stored() uint64 {
 	return info.State.Msgs
 }
 
+// allOurs reports whether all results up to there have come here. Without a subject the
+// server removes them by whole files; with one it looks at each.
+func (i *inbox) allOurs(ctx context.Context, upTo uint64) bool {
+	info, err := i.b.remote.results.Info(ctx)
+	if err != nil || info.State.FirstSeq > upTo {
+		return false
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := uint64(0)
+	for seq := range i.seen {
+		if seq >= info.State.FirstSeq && seq <= upTo {
+			n++
+		}
+	}
+	return n == upTo-info.State.FirstSeq+1
+}
+
 func (i *inbox) purge(upTo uint64) (ok bool) {
 	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
 	defer cancel()
-	err := i.b.remote.results.Purge(ctx,
-		jetstream.WithPurgeSubject(i.b.remote.subject("res", i.mailbox, "*")), jetstream.WithPurgeSequence(upTo+1))
+	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSequence(upTo + 1)}
+	if !i.allOurs(ctx, upTo) {
+		opts = append(opts, jetstream.WithPurgeSubject(i.b.remote.subject("res", i.mailbox, "*")))
+	}
+	err := i.b.remote.results.Purge(ctx, opts...)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		i.b.cfg.logger.Warn("natspool: cannot remove results that were read", "pool", i.b.cfg.name, "error", err)
 	}

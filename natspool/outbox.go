@@ -101,16 +101,25 @@ func (o *outbox) publish(p *parcel) {
 	o.sent[n] = p
 	p.sent = time.Now()
 	o.mu.Unlock()
-	p.msg.Reply = o.inbox + strconv.FormatUint(n, 36)
-	err := nats.ErrDisconnected // asked after it is in sent: if the connection ends now, watch finds it there
-	if o.nc.IsConnected() {
-		err = o.nc.PublishMsg(p.msg)
-	} else if o.nc.IsClosed() {
-		err = nats.ErrConnectionClosed
-	}
-	if err != nil {
+	if err := o.write(p.msg, o.inbox+strconv.FormatUint(n, 36)); err != nil {
 		o.answered(n, err)
 	}
+}
+
+// write sends m, if there is a connection: the client library would hold it until there is one, and
+// a pool that was stopped does not wait for that. It is asked when the message is in sent: if
+// the connection ends after that, watch finds it there.
+func (o *outbox) write(m *nats.Msg, reply string) error {
+	switch {
+	case o.nc.IsClosed():
+		return nats.ErrConnectionClosed
+	case !o.nc.IsConnected():
+		return nats.ErrDisconnected
+	case m.Header == nil:
+		return o.nc.PublishRequest(m.Subject, reply, m.Data)
+	}
+	// Not m itself, which may be sent again already when watch was faster.
+	return o.nc.PublishMsg(&nats.Msg{Subject: m.Subject, Reply: reply, Header: m.Header, Data: m.Data})
 }
 
 // receive is called for each answer.

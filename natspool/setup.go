@@ -113,9 +113,11 @@ func (c config) consumers(n names) map[string]jetstream.ConsumerConfig {
 		w.Durable, w.FilterSubject, w.MaxAckPending = durable, filter, inFlight
 		return w
 	}
-	all := map[string]jetstream.ConsumerConfig{
-		laneAny: at("workers", n.subject("job", laneAny, ">"), c.maxInFlight),
+	rest := n.subject("job", laneAny, ">")
+	if c.partitions == 0 {
+		rest = "" // all jobs there are: without a filter the server has less to look at
 	}
+	all := map[string]jetstream.ConsumerConfig{laneAny: at("workers", rest, c.maxInFlight)}
 	for i := range c.partitions {
 		// One at a time is what keeps the order of a key, over all processes.
 		all[lane(i)] = at("workers-"+lane(i), n.subject("job", lane(i), ">"), 1)
