@@ -81,7 +81,7 @@ func (w *worker) judge(err error) (v verdict) {
 func (w *worker) succeed(r *run, value []byte) {
 	o := w.outcome(r)
 	o.value = value
-	w.store(r, o, func() { w.counts.completed.Add(1) })
+	w.store(r, o)
 }
 
 // fail stores the failure of a job as a dead letter, and then as its result: in this order,
@@ -91,20 +91,19 @@ func (w *worker) fail(r *run, err error) { w.failAs(r, encodeError(err, w.cfg.er
 func (w *worker) failAs(r *run, failure, job []byte) {
 	o := w.outcome(r)
 	o.failure, o.job = failure, job
-	failed := func() { w.counts.failed.Add(1) }
 	// A Do has told its caller, and nobody could find the dead letter.
 	if w.r.dead == nil || isPrivate(r.mailbox) {
-		w.store(r, o, failed)
+		w.store(r, o)
 		return
 	}
 	told := false
 	w.outbox.send(&parcel{
-		msg: &nats.Msg{Subject: w.r.subject("dead", r.String()), Data: o.encode()},
-		settle: func(a answer, _ error) bool {
+		subject: w.r.subject("dead", r.String()), data: o.encode(),
+		owner: ownerFunc(func(a answer, _ error) bool {
 			switch a {
 			case taken, known:
 				w.counts.deadLettered.Add(1)
-				w.store(r, o, failed)
+				w.store(r, o)
 				return false
 			case givenUp:
 				w.letGo(r)
@@ -123,7 +122,7 @@ func (w *worker) failAs(r *run, failure, job []byte) {
 				}
 			}
 			return true
-		},
+		}),
 	})
 }
 
@@ -141,34 +140,52 @@ func (w *worker) outcome(r *run) *outcome {
 
 // store stores a result, and then acknowledges the job. The server refuses it if there is one
 // already: then the job was run twice, and the first counts.
-func (w *worker) store(r *run, o *outcome, stored func()) {
-	p := &parcel{msg: &nats.Msg{Subject: w.r.subject("res", r.String()), Data: o.encode()}}
+func (w *worker) store(r *run, o *outcome) {
+	p := &resultParcel{w: w, r: r, o: o}
+	p.parcel = parcel{subject: w.results + r.String(), data: o.encode(), owner: p}
 	if isPrivate(r.mailbox) {
-		p.msg.Header = nats.Header{jetstream.MsgTTLHeader: {privateTTL.String()}}
+		p.header = nats.Header{jetstream.MsgTTLHeader: {privateTTL.String()}}
 	}
-	p.settle = func(a answer, err error) bool {
-		switch a {
-		case taken, known:
-			if a == taken {
-				stored()
-			} else {
-				w.counts.suppressed.Add(1)
-			}
-			w.removeNote(r)
-			w.acknowledge(r)
-		case givenUp:
-			w.letGo(r)
-		case never:
-			w.tooLarge(r, o, err)
-		case full:
-			w.warnFull()
-			return true
-		default:
-			return true
-		}
-		return false
+	w.outbox.send(&p.parcel)
+}
+
+// resultParcel is a result on its way.
+type resultParcel struct {
+	parcel
+	w *worker
+	r *run
+	o *outcome
+}
+
+func (p *resultParcel) settle(a answer, err error) bool {
+	w, r := p.w, p.r
+	switch a {
+	case taken, known:
+		w.countStored(p.o, a)
+		w.removeNote(r)
+		w.acknowledge(r)
+	case givenUp:
+		w.letGo(r)
+	case never:
+		w.tooLarge(r, p.o, err)
+	case full:
+		w.warnFull()
+		return true
+	default:
+		return true
 	}
-	w.outbox.send(p)
+	return false
+}
+
+func (w *worker) countStored(o *outcome, a answer) {
+	switch {
+	case a == known:
+		w.counts.suppressed.Add(1)
+	case len(o.failure) > 0:
+		w.counts.failed.Add(1)
+	default:
+		w.counts.completed.Add(1)
+	}
 }
 
 // warnFull says from time to time that work stands still.
@@ -200,7 +217,7 @@ func (o *outcome) shrink() bool {
 // beside it need not be.
 func (w *worker) tooLarge(r *run, o *outcome, err error) {
 	if len(o.value) == 0 && o.shrink() {
-		w.store(r, o, func() { w.counts.failed.Add(1) })
+		w.store(r, o)
 		return
 	}
 	if len(o.value) == 0 {

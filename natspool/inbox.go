@@ -26,7 +26,8 @@ type inbox struct {
 	done    chan struct{}   // closed when nothing is left
 
 	mu   sync.Mutex
-	seen map[uint64]*letter // by sequence, what has come; nil once it was read
+	out  map[uint64]*letter // by sequence, what has come and was not read
+	past ranges             // sequences of what was read and, as far as we know, is still there
 }
 
 // letter is a result that has come.
@@ -77,7 +78,7 @@ func newInbox(ctx context.Context, b *base, life context.Context, mailbox string
 		b: b, mailbox: mailbox, cons: cons, want: want, over: over,
 		leases: newLeases(b.nc, readLease), credits: newCredits(readAhead, readAhead/4),
 		letters: make(chan *letter, readAhead), pulling: newSwitcher(life), done: make(chan struct{}),
-		seen: map[uint64]*letter{},
+		out: map[uint64]*letter{},
 	}, nil
 }
 
@@ -196,7 +197,7 @@ func (i *inbox) take(msg *nats.Msg) {
 	l.hold = i.leases.take(msg)
 	l.outcome, l.err = decodeOutcome(msg.Data)
 	i.mu.Lock()
-	i.seen[l.seq] = l
+	i.out[l.seq] = l
 	i.mu.Unlock()
 	i.letters <- l
 }
@@ -206,15 +207,15 @@ func (i *inbox) take(msg *nats.Msg) {
 // acknowledged just before. And after a cut in the connection it gives out what is still here.
 func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
 	i.mu.Lock()
-	l, ok := i.seen[seq]
+	l, isRead := i.out[seq], i.past.has(seq)
 	i.mu.Unlock()
 	switch {
-	case !ok:
-		return false
-	case l == nil:
+	case isRead:
 		_ = msg.Ack()
-	default:
+	case l != nil:
 		l.hold.renew(time.Now().Add(readLease))
+	default:
+		return false
 	}
 	return true
 }
@@ -222,7 +223,8 @@ func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
 // read is called when a reader has seen to l: it is acknowledged.
 func (i *inbox) read(l *letter) error {
 	i.mu.Lock()
-	i.seen[l.seq] = nil
+	delete(i.out, l.seq)
+	i.past.add(l.seq)
 	i.mu.Unlock()
 	i.b.read.Add(1)
 	return i.answer(l, l.hold.msg.Ack())
@@ -231,7 +233,7 @@ func (i *inbox) read(l *letter) error {
 // putBack is for a result that came, and that nobody took.
 func (i *inbox) putBack(l *letter) {
 	i.mu.Lock()
-	delete(i.seen, l.seq)
+	delete(i.out, l.seq)
 	i.mu.Unlock()
 	_ = i.answer(l, l.hold.msg.Nak())
 }
@@ -299,7 +301,7 @@ func (i *inbox) tidy(done <-chan struct{}) {
 			continue
 		}
 		past = past.add(mark{time.Now(), info.AckFloor.Stream})
-		i.forget(min(past.before(rememberFor), info.AckFloor.Stream))
+		i.forget(min(past.before(rememberFor), info.AckFloor.Stream, purged))
 		keep := i.b.cfg.keep
 		if isPrivate(i.mailbox) || i.crowded() {
 			keep = i.least()
@@ -374,11 +376,7 @@ func (h history) since(d time.Duration) history {
 func (i *inbox) forget(upTo uint64) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	for seq := range i.seen {
-		if seq <= upTo {
-			delete(i.seen, seq)
-		}
-	}
+	i.past.drop(upTo)
 }
 
 // crowded reports whether results take so much room that those that were read must go.
@@ -399,18 +397,9 @@ func (i *inbox) stored() uint64 {
 // server removes them by whole files; with one it looks at each.
 func (i *inbox) allOurs(ctx context.Context, upTo uint64) bool {
 	info, err := i.b.remote.results.Info(ctx)
-	if err != nil || info.State.FirstSeq > upTo {
-		return false
-	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	n := uint64(0)
-	for seq := range i.seen {
-		if seq >= info.State.FirstSeq && seq <= upTo {
-			n++
-		}
-	}
-	return n == upTo-info.State.FirstSeq+1
+	return err == nil && i.past.covers(info.State.FirstSeq, upTo)
 }
 
 func (i *inbox) purge(upTo uint64) (ok bool) {

@@ -34,14 +34,14 @@ func (w *worker) writeNote(r *run, then func()) {
 		w.cfg.logger.Error("natspool: note", "pool", w.cfg.name, "error", err)
 	}
 	w.outbox.send(&parcel{
-		msg: &nats.Msg{Subject: w.r.subject("note", r.String()), Data: data},
-		settle: func(a answer, _ error) bool {
+		subject: w.r.subject("note", r.String()), data: data,
+		owner: ownerFunc(func(a answer, _ error) bool {
 			if a != taken && a != givenUp {
 				return true
 			}
 			then()
 			return false
-		},
+		}),
 	})
 }
 
@@ -52,11 +52,9 @@ func (w *worker) removeNote(r *run) {
 		return
 	}
 	w.outbox.send(&parcel{
-		msg: &nats.Msg{
-			Subject: w.r.subject("note", r.String()), Data: []byte("{}"),
-			Header: nats.Header{jetstream.MsgTTLHeader: {time.Second.String()}},
-		},
-		settle: func(a answer, _ error) bool { return a != taken && a != never },
+		subject: w.r.subject("note", r.String()), data: []byte("{}"),
+		header: nats.Header{jetstream.MsgTTLHeader: {time.Second.String()}},
+		owner:  ownerFunc(func(a answer, _ error) bool { return a != taken && a != never }),
 	})
 }
 

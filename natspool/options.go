@@ -192,6 +192,9 @@ func WithServer(s Connector) Option {
 // several with commas between. The options are those of the client library, for TLS, for
 // credentials, for what else a connection has. The pool adds that it never gives up
 // reconnecting, and closes the connection when it ends.
+//
+// A server of your own takes a quarter more tiny jobs a second with disable_sublist_cache: true in
+// its configuration, which is how package natsembed has it: each job has a subject of its own.
 func WithURL(url string, opts ...nats.Option) Option {
 	return optionFunc(func(c *config) {
 		c.connectors++

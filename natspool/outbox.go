@@ -39,17 +39,30 @@ type outbox struct {
 
 // parcel is a message, and who wants to know what became of it.
 type parcel struct {
-	msg   *nats.Msg
+	subject string
+	header  nats.Header
+	data    []byte
+	owner   owner
+
 	tries int
 	begun time.Time
 	sent  time.Time // the last time
-	// settle is told what the server said, and the error if it was one. It reports whether to
-	// try again. It must not block: it runs on the goroutine that reads the server's answers.
-	settle func(a answer, err error) (again bool)
-	// park is given what sends it again when the queue is full. It must neither block nor call
-	// it. nil: it is sent again by itself.
-	park func(again func())
 }
+
+// owner is told what the server said of a parcel, and the error if it was one. It reports whether to
+// try again. It must not block: it runs on the goroutine that reads the server's answers.
+type owner interface {
+	settle(a answer, err error) (again bool)
+}
+
+// A parker is an owner that sees itself to sending again what found the queue full. It must not
+// do so at once.
+type parker interface{ park() }
+
+// ownerFunc is an owner that is only told.
+type ownerFunc func(a answer, err error) (again bool)
+
+func (f ownerFunc) settle(a answer, err error) bool { return f(a, err) }
 
 func newOutbox(stopped context.Context, nc *nats.Conn, l *line) (*outbox, error) {
 	o := &outbox{
@@ -75,7 +88,7 @@ const publishTimeout = 5 * time.Second
 // grace is how long a pool that was stopped goes on to tell the server what it has done.
 const grace = 2 * time.Second
 
-// send stores p.msg some time, and then tells p. It does not wait.
+// send stores p some time, and then tells p. It does not wait.
 func (o *outbox) send(p *parcel) {
 	o.hold(p)
 	o.publish(p)
@@ -101,25 +114,26 @@ func (o *outbox) publish(p *parcel) {
 	o.sent[n] = p
 	p.sent = time.Now()
 	o.mu.Unlock()
-	if err := o.write(p.msg, o.inbox+strconv.FormatUint(n, 36)); err != nil {
+	if err := o.write(p, n); err != nil {
 		o.answered(n, err)
 	}
 }
 
-// write sends m, if there is a connection: the client library would hold it until there is one, and
+// write sends p, if there is a connection: the client library would hold it until there is one, and
 // a pool that was stopped does not wait for that. It is asked when the message is in sent: if
 // the connection ends after that, watch finds it there.
-func (o *outbox) write(m *nats.Msg, reply string) error {
+func (o *outbox) write(p *parcel, n uint64) error {
+	var buf [64]byte
+	reply := string(strconv.AppendUint(append(buf[:0], o.inbox...), n, 36))
 	switch {
 	case o.nc.IsClosed():
 		return nats.ErrConnectionClosed
 	case !o.nc.IsConnected():
 		return nats.ErrDisconnected
-	case m.Header == nil:
-		return o.nc.PublishRequest(m.Subject, reply, m.Data)
+	case p.header == nil:
+		return o.nc.PublishRequest(p.subject, reply, p.data)
 	}
-	// Not m itself, which may be sent again already when watch was faster.
-	return o.nc.PublishMsg(&nats.Msg{Subject: m.Subject, Reply: reply, Header: m.Header, Data: m.Data})
+	return o.nc.PublishMsg(&nats.Msg{Subject: p.subject, Reply: reply, Header: p.header, Data: p.data})
 }
 
 // receive is called for each answer.
@@ -185,13 +199,13 @@ func (o *outbox) settle(p *parcel, err error) {
 	if a != taken && o.stopped.Err() != nil && time.Since(p.begun) > grace {
 		a = givenUp
 	}
-	if p.settle(a, err) && a != givenUp {
-		p.tries++
-		if again := func() { o.publish(p) }; a == full && p.park != nil {
-			p.park(again)
-		} else {
-			time.AfterFunc(pause(p.tries), again)
+	if p.owner.settle(a, err) && a != givenUp {
+		if owner, ok := p.owner.(parker); ok && a == full {
+			owner.park()
+			return
 		}
+		p.tries++
+		time.AfterFunc(pause(p.tries), func() { o.publish(p) })
 		return
 	}
 	o.mu.Lock()

@@ -22,13 +22,13 @@ func newSender(t *testing.T, nc *nats.Conn) func(subject string, size int, heade
 	require.NoError(t, err)
 	t.Cleanup(o.close)
 	return func(subject string, size int, header ...string) answer {
-		m := nats.NewMsg(subject)
-		m.Data = bytes.Repeat([]byte("x"), size)
-		for i := 0; i < len(header); i += 2 {
-			m.Header.Set(header[i], header[i+1])
+		p := &parcel{subject: subject, data: bytes.Repeat([]byte("x"), size)}
+		if len(header) == 2 {
+			p.header = nats.Header{header[0]: {header[1]}}
 		}
 		got := make(chan answer, 1)
-		o.send(&parcel{msg: m, settle: func(a answer, _ error) bool { got <- a; return false }})
+		p.owner = ownerFunc(func(a answer, _ error) bool { got <- a; return false })
+		o.send(p)
 		return <-got
 	}
 }

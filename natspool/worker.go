@@ -21,6 +21,7 @@ import (
 type worker struct {
 	cfg     config
 	r       *remote
+	results string // how the subjects of results begin
 	line    *line
 	leases  *leases
 	outbox  *outbox
@@ -47,7 +48,10 @@ type counts struct {
 
 // newWorker makes the consumers on the server, and the pool. It starts nothing yet.
 func newWorker(ctx context.Context, b *base, handler workerpool.Func[[]byte, []byte]) (*worker, error) {
-	w := &worker{cfg: b.cfg, r: b.remote, line: b.line, leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{})}
+	w := &worker{
+		cfg: b.cfg, r: b.remote, results: b.remote.subject("res") + ".", line: b.line,
+		leases: newLeases(b.nc, b.cfg.lease), handler: handler, done: make(chan struct{}),
+	}
 	if err := w.makePullers(ctx); err != nil {
 		return nil, err
 	}
