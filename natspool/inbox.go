@@ -25,9 +25,10 @@ type inbox struct {
 	over    <-chan struct{} // closed when no job can bring another one
 	done    chan struct{}   // closed when nothing is left
 
-	mu   sync.Mutex
-	out  map[uint64]*letter // by sequence, what has come and was not read
-	past ranges             // sequences of what was read and, as far as we know, is still there
+	mu     sync.Mutex
+	out    map[uint64]*letter // by sequence, what has come and was not read
+	past   ranges             // sequences of what was read and, as far as we know, is still there
+	latest time.Time          // when the last of those was stored
 }
 
 // letter is a result that has come.
@@ -35,6 +36,7 @@ type letter struct {
 	address
 	hold    *hold
 	seq     uint64
+	stored  time.Time // by the clock of the server
 	outcome *outcome
 	err     error // why it could not be read
 }
@@ -189,8 +191,8 @@ func (i *inbox) take(msg *nats.Msg) {
 		i.credits.give(1)
 		return
 	}
-	l := &letter{address: a, seq: meta.Sequence.Stream}
-	if i.again(l.seq, msg) {
+	l := &letter{address: a, seq: meta.Sequence.Stream, stored: meta.Timestamp}
+	if i.again(l, msg) {
 		i.credits.give(1)
 		return
 	}
@@ -205,19 +207,31 @@ func (i *inbox) take(msg *nats.Msg) {
 // again reports whether the result has come before, and answers for it. The server notes
 // acknowledgements a moment later: when it has crashed, it gives out again what was
 // acknowledged just before. And after a cut in the connection it gives out what is still here.
-func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
-	i.mu.Lock()
-	l, isRead := i.out[seq], i.past.has(seq)
-	i.mu.Unlock()
+func (i *inbox) again(l *letter, msg *nats.Msg) bool {
+	held, isRead := i.find(l)
 	switch {
+	case held != nil:
+		held.hold.renew(time.Now().Add(readLease))
 	case isRead:
 		_ = msg.Ack()
-	case l != nil:
-		l.hold.renew(time.Now().Add(readLease))
-	default:
-		return false
 	}
-	return true
+	return held != nil || isRead
+}
+
+// find looks for what came as l does now. A server whose machine has lost power may have forgotten
+// some of the last results, and give their sequences to others: those have later times.
+func (i *inbox) find(l *letter) (held *letter, isRead bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if held = i.out[l.seq]; held != nil && held.stored.Equal(l.stored) {
+		return held, false
+	}
+	isRead = i.past.has(l.seq)
+	if isRead && l.stored.After(i.latest) {
+		i.past.cut(l.seq)
+		isRead = false
+	}
+	return nil, isRead
 }
 
 // read is called when a reader has seen to l: it is acknowledged.
@@ -225,6 +239,9 @@ func (i *inbox) read(l *letter) error {
 	i.mu.Lock()
 	delete(i.out, l.seq)
 	i.past.add(l.seq)
+	if l.stored.After(i.latest) {
+		i.latest = l.stored
+	}
 	i.mu.Unlock()
 	i.b.read.Add(1)
 	return i.answer(l, l.hold.msg.Ack())
@@ -294,7 +311,8 @@ func (i *inbox) tidy(done <-chan struct{}) {
 			if now > 1 && i.stored() > 0 || i.b.remote.hadResults {
 				calm = time.Now().Add(i.comesBack())
 			}
-			epoch = now
+			// What was read until now may have other sequences, if the server has forgotten some.
+			epoch, past, purged = now, nil, 0
 		}
 		info, err := i.info()
 		if err != nil {

@@ -50,6 +50,16 @@ func (r *ranges) add(n uint64) {
 	}
 }
 
+// cut takes all out from n on.
+func (r *ranges) cut(n uint64) {
+	i := r.at(n)
+	if i < len(*r) && (*r)[i].first < n {
+		(*r)[i].last = n - 1
+		i++
+	}
+	*r = slices.Delete(*r, i, len(*r))
+}
+
 // drop takes all out up to n.
 func (r *ranges) drop(n uint64) {
 	*r = slices.Delete(*r, 0, r.at(n+1))

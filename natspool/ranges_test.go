@@ -16,10 +16,14 @@ func TestRanges(t *testing.T) {
 		var r ranges
 		want := map[uint64]bool{}
 		for range rnd.IntN(60) {
-			if n := rnd.Uint64N(40); rnd.IntN(8) == 0 {
+			switch n := rnd.Uint64N(40); rnd.IntN(12) {
+			case 0:
 				r.drop(n)
 				maps.DeleteFunc(want, func(k uint64, _ bool) bool { return k <= n })
-			} else {
+			case 1:
+				r.cut(n)
+				maps.DeleteFunc(want, func(k uint64, _ bool) bool { return k >= n })
+			default:
 				r.add(n)
 				want[n] = true
 			}
