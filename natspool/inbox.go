@@ -3,6 +3,7 @@ package natspool
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -25,10 +26,12 @@ type inbox struct {
 	over    <-chan struct{} // closed when no job can bring another one
 	done    chan struct{}   // closed when nothing is left
 
-	mu     sync.Mutex
-	out    map[uint64]*letter // by sequence, what has come and was not read
-	past   ranges             // sequences of what was read and, as far as we know, is still there
-	latest time.Time          // when the last of those was stored
+	mu   sync.Mutex
+	out  map[uint64]*letter // by sequence, what has come and was not read
+	past ranges             // sequences of what was read and, as far as we know, is still there
+	high uint64             // the last sequence that has come,
+	late time.Time          // and when the newest was stored
+	gone uint64             // up to here other results may have the sequences of those in past
 }
 
 // letter is a result that has come.
@@ -36,7 +39,6 @@ type letter struct {
 	address
 	hold    *hold
 	seq     uint64
-	stored  time.Time // by the clock of the server
 	outcome *outcome
 	err     error // why it could not be read
 }
@@ -191,8 +193,9 @@ func (i *inbox) take(msg *nats.Msg) {
 		i.credits.give(1)
 		return
 	}
-	l := &letter{address: a, seq: meta.Sequence.Stream, stored: meta.Timestamp}
-	if i.again(l, msg) {
+	l := &letter{address: a, seq: meta.Sequence.Stream}
+	i.notice(l.seq, meta.Timestamp)
+	if i.again(l.seq, msg) {
 		i.credits.give(1)
 		return
 	}
@@ -204,55 +207,70 @@ func (i *inbox) take(msg *nats.Msg) {
 	i.letters <- l
 }
 
+// notice finds out when the server has lost the last results it had stored, with all the power of its
+// machine: it gives their sequences to others then, which were stored after all that we know.
+func (i *inbox) notice(seq uint64, stored time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if seq <= i.high && stored.After(i.late) {
+		i.past.cut(seq)
+		maps.DeleteFunc(i.out, func(k uint64, _ *letter) bool { return k >= seq })
+		i.high = seq
+	}
+	i.high = max(i.high, seq)
+	if stored.After(i.late) {
+		i.late = stored
+	}
+}
+
 // again reports whether the result has come before, and answers for it. The server notes
 // acknowledgements a moment later: when it has crashed, it gives out again what was
 // acknowledged just before. And after a cut in the connection it gives out what is still here.
-func (i *inbox) again(l *letter, msg *nats.Msg) bool {
-	held, isRead := i.find(l)
+func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
+	i.mu.Lock()
+	l, isRead := i.out[seq], i.past.has(seq)
+	i.mu.Unlock()
 	switch {
-	case held != nil:
-		held.hold.renew(time.Now().Add(readLease))
 	case isRead:
 		_ = msg.Ack()
+	case l != nil:
+		l.hold.renew(time.Now().Add(readLease))
+	default:
+		return false
 	}
-	return held != nil || isRead
-}
-
-// find looks for what came as l does now. A server whose machine has lost power may have forgotten
-// some of the last results, and give their sequences to others: those have later times.
-func (i *inbox) find(l *letter) (held *letter, isRead bool) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if held = i.out[l.seq]; held != nil && held.stored.Equal(l.stored) {
-		return held, false
-	}
-	isRead = i.past.has(l.seq)
-	if isRead && l.stored.After(i.latest) {
-		i.past.cut(l.seq)
-		isRead = false
-	}
-	return nil, isRead
+	return true
 }
 
 // read is called when a reader has seen to l: it is acknowledged.
 func (i *inbox) read(l *letter) error {
-	i.mu.Lock()
-	delete(i.out, l.seq)
-	i.past.add(l.seq)
-	if l.stored.After(i.latest) {
-		i.latest = l.stored
-	}
-	i.mu.Unlock()
 	i.b.read.Add(1)
+	if !i.takeOut(l, true) { // the server has lost it, and an Ack would be for another one
+		return i.answer(l, nil)
+	}
 	return i.answer(l, l.hold.msg.Ack())
 }
 
 // putBack is for a result that came, and that nobody took.
 func (i *inbox) putBack(l *letter) {
-	i.mu.Lock()
-	delete(i.out, l.seq)
-	i.mu.Unlock()
+	if !i.takeOut(l, false) {
+		_ = i.answer(l, nil)
+		return
+	}
 	_ = i.answer(l, l.hold.msg.Nak())
+}
+
+// takeOut takes l out of those that are not read, unless another one has its sequence now.
+func (i *inbox) takeOut(l *letter, read bool) (ok bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.out[l.seq] != l {
+		return false
+	}
+	delete(i.out, l.seq)
+	if read {
+		i.past.add(l.seq)
+	}
+	return true
 }
 
 func (i *inbox) answer(l *letter, err error) error {
@@ -284,152 +302,4 @@ func (i *inbox) info() (*jetstream.ConsumerInfo, error) {
 	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
 	defer cancel()
 	return i.cons.Info(ctx)
-}
-
-const (
-	// tidyEvery is how often we look what may go.
-	tidyEvery = time.Second
-	// leastKept is how long a result is kept at least, where a crash of the server shows: as
-	// the end of the connection to it.
-	leastKept = 2 * time.Second
-	// rememberFor is how long we remember what was read after the server has said that it knows.
-	// It may have crashed before that was written, and gives it out again after a readLease:
-	// then what it says now is less than what it said.
-	rememberFor = 2 * readLease
-)
-
-// tidy removes results that were read long enough ago, until done is closed.
-func (i *inbox) tidy(done <-chan struct{}) {
-	tick := time.NewTicker(tidyEvery)
-	defer tick.Stop()
-	var past history
-	var purged, epoch uint64
-	var calm time.Time // nothing is removed before
-	for first := true; first || again(tick, done); first = false {
-		if now := i.b.line.epoch(); now != epoch {
-			// Those from before the connection may be of jobs that come back.
-			if now > 1 && i.stored() > 0 || i.b.remote.hadResults {
-				calm = time.Now().Add(i.comesBack())
-			}
-			// What was read until now may have other sequences, if the server has forgotten some.
-			epoch, past, purged = now, nil, 0
-		}
-		info, err := i.info()
-		if err != nil {
-			continue
-		}
-		past = past.add(mark{time.Now(), info.AckFloor.Stream})
-		i.forget(min(past.before(rememberFor), info.AckFloor.Stream, purged))
-		keep := i.b.cfg.keep
-		if isPrivate(i.mailbox) || i.crowded() {
-			keep = i.least()
-		}
-		if upTo := past.before(keep); upTo > purged && time.Now().After(calm) && i.purge(upTo) {
-			purged = upTo
-		}
-		past = past.since(max(keep, rememberFor))
-	}
-}
-
-// again waits for the next tick, unless done is closed before.
-func again(tick *time.Ticker, done <-chan struct{}) bool {
-	select {
-	case <-tick.C:
-		return true
-	case <-done:
-		return false
-	}
-}
-
-// comesBack is how long after a crash a job may be given out again that was acknowledged just
-// before it: its result has to be there then, or it would have a second one.
-func (i *inbox) comesBack() time.Duration { return i.b.cfg.lease + readLease }
-
-// least is how long a result is kept at least.
-func (i *inbox) least() time.Duration {
-	if i.b.cfg.replicas > 1 { // the server that crashes may be another than ours
-		return i.comesBack()
-	}
-	return leastKept
-}
-
-// mark says that by some time all results up to one were read.
-type mark struct {
-	at   time.Time
-	read uint64
-}
-
-// history is marks, oldest first.
-type history []mark
-
-// add adds m, unless it says no more than the last one.
-func (h history) add(m mark) history {
-	if n := len(h); n > 0 && h[n-1].read == m.read {
-		return h
-	}
-	return append(h, m)
-}
-
-// before returns up to where all was read d ago.
-func (h history) before(d time.Duration) (read uint64) {
-	for _, m := range h {
-		if time.Since(m.at) < d {
-			break
-		}
-		read = m.read
-	}
-	return read
-}
-
-// since drops what is older than d, but for the last of it.
-func (h history) since(d time.Duration) history {
-	for len(h) > 1 && time.Since(h[1].at) > d {
-		h = h[1:]
-	}
-	return h
-}
-
-// forget drops what the server will not give out again: it has noted for some time that all
-// up to here was read.
-func (i *inbox) forget(upTo uint64) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.past.drop(upTo)
-}
-
-// crowded reports whether results take so much room that those that were read must go.
-func (i *inbox) crowded() bool { return i.stored() > uint64(i.b.cfg.resultCapacity/2) }
-
-// stored is how many results there are. When the server does not say, there may be one.
-func (i *inbox) stored() uint64 {
-	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
-	defer cancel()
-	info, err := i.b.remote.results.Info(ctx)
-	if err != nil {
-		return 1
-	}
-	return info.State.Msgs
-}
-
-// allOurs reports whether all results up to there have come here. Without a subject the
-// server removes them by whole files; with one it looks at each.
-func (i *inbox) allOurs(ctx context.Context, upTo uint64) bool {
-	info, err := i.b.remote.results.Info(ctx)
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return err == nil && i.past.covers(info.State.FirstSeq, upTo)
-}
-
-func (i *inbox) purge(upTo uint64) (ok bool) {
-	ctx, cancel := context.WithTimeout(i.pulling.ctx, askTimeout)
-	defer cancel()
-	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSequence(upTo + 1)}
-	if !i.allOurs(ctx, upTo) {
-		opts = append(opts, jetstream.WithPurgeSubject(i.b.remote.subject("res", i.mailbox, "*")))
-	}
-	err := i.b.remote.results.Purge(ctx, opts...)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		i.b.cfg.logger.Warn("natspool: cannot remove results that were read", "pool", i.b.cfg.name, "error", err)
-	}
-	return err == nil
 }

@@ -76,6 +76,7 @@ func newOutbox(stopped context.Context, nc *nats.Conn, l *line) (*outbox, error)
 	o.sub = sub
 	// There is an answer for each message, and they are bounded.
 	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		_ = sub.Unsubscribe()
 		return nil, err
 	}
 	go o.watch()
@@ -155,36 +156,38 @@ func (o *outbox) answered(n uint64, err error) {
 	}
 }
 
-// watch gives up about answers that will not come, until the outbox is closed.
+// watch gives up about answers that will not come, until the outbox is closed. It looks at the clock
+// where there is no connection too: a message may have gone to one that was over before anybody saw it.
 func (o *outbox) watch() {
 	defer close(o.watched)
 	tick := time.NewTicker(publishTimeout / 5)
 	defer tick.Stop()
+	var up context.Context // the connection that was there last
 	for {
-		up := o.line.wait(context.Background(), o.done)
-		if up == nil { // closed, or the connection is, for good
+		now, changed := o.line.now()
+		if up != nil && now != up { // whatever else was ready when it ended
+			o.lose(time.Now(), nats.ErrDisconnected)
+		}
+		up = now
+		select {
+		case <-tick.C:
+			o.lose(time.Now().Add(-publishTimeout), errSilent)
+		case <-changed:
+		case <-o.line.gone:
 			o.lose(time.Now(), nats.ErrConnectionClosed)
 			return
-		}
-		for up.Err() == nil {
-			select {
-			case <-tick.C:
-				o.lose(time.Now().Add(-publishTimeout), errSilent)
-			case <-up.Done():
-				o.lose(time.Now(), nats.ErrDisconnected)
-			case <-o.done:
-				return
-			}
+		case <-o.done:
+			return
 		}
 	}
 }
 
-// lose gives up about the answers to what was sent before t.
+// lose gives up about the answers to what was sent up to t.
 func (o *outbox) lose(t time.Time, err error) {
 	o.mu.Lock()
 	var lost []uint64
 	for n, p := range o.sent {
-		if p.sent.Before(t) {
+		if !p.sent.After(t) { // a coarse clock may say the same twice
 			lost = append(lost, n)
 		}
 	}
@@ -196,7 +199,7 @@ func (o *outbox) lose(t time.Time, err error) {
 
 func (o *outbox) settle(p *parcel, err error) {
 	a := answerTo(err)
-	if a != taken && o.stopped.Err() != nil && time.Since(p.begun) > grace {
+	if a != taken && a != known && o.stopped.Err() != nil && time.Since(p.begun) > grace {
 		a = givenUp
 	}
 	if p.owner.settle(a, err) && a != givenUp {

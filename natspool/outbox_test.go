@@ -2,7 +2,9 @@ package natspool
 
 import (
 	"bytes"
+	"context"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -85,4 +87,70 @@ func TestReadAck(t *testing.T) {
 	} {
 		assert.Equal(t, want, answerTo(readAck(&nats.Msg{Data: []byte(text)})), text)
 	}
+}
+
+// silent connects to a server on which a subject has somebody who never answers.
+func silent(t *testing.T) *nats.Conn {
+	t.Helper()
+	s, err := natsembed.Start(natsembed.Options{Memory: true})
+	require.NoError(t, err)
+	t.Cleanup(s.Shutdown)
+	nc, err := s.Connect()
+	require.NoError(t, err)
+	t.Cleanup(nc.Close)
+	_, err = nc.SubscribeSync("silent")
+	require.NoError(t, err)
+	require.NoError(t, nc.Flush())
+	return nc
+}
+
+func requireSettled(t *testing.T, o *outbox) {
+	t.Helper()
+	select {
+	case <-o.settled():
+	case <-time.After(4 * publishTimeout):
+		require.FailNow(t, "not given up, though the pool was stopped")
+	}
+}
+
+// untilGivenUp sends again for as long as it can.
+var untilGivenUp = ownerFunc(func(a answer, _ error) bool { return a != givenUp })
+
+// A connection may be there and gone again before anybody has looked at it.
+func TestAParcelOfAConnectionThatNobodySaw(t *testing.T) {
+	nc := silent(t)
+	ctx, stop := context.WithCancel(t.Context())
+	o, err := newOutbox(ctx, nc, newLine(nc)) // which nobody watches
+	require.NoError(t, err)
+	defer o.close()
+	o.send(&parcel{subject: "silent", owner: untilGivenUp})
+	stop()
+	requireSettled(t, o)
+}
+
+// A connection may end while what is overdue is being given up.
+func TestAConnectionThatEndsBesideATick(t *testing.T) {
+	nc := silent(t)
+	l := newLine(nc)
+	l.set(true)
+	ctx, stop := context.WithCancel(t.Context())
+	o, err := newOutbox(ctx, nc, l)
+	require.NoError(t, err)
+	defer o.close()
+	told, goOn := make(chan struct{}), make(chan struct{})
+	overdue := &parcel{subject: "silent", owner: ownerFunc(func(answer, error) bool {
+		close(told)
+		<-goOn
+		return false
+	})}
+	o.send(overdue)
+	o.send(&parcel{subject: "silent", owner: untilGivenUp})
+	o.mu.Lock()
+	overdue.sent = overdue.sent.Add(-2 * publishTimeout)
+	o.mu.Unlock()
+	<-told
+	l.set(false)
+	close(goOn)
+	stop()
+	requireSettled(t, o)
 }

@@ -286,6 +286,16 @@ func (l *line) set(up bool) {
 	}
 }
 
+// now returns the context of the connection, or nil, and what is closed when that is another one.
+func (l *line) now() (up context.Context, changed <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.up != nil {
+		return l.up, l.up.Done()
+	}
+	return nil, l.back
+}
+
 // epoch counts the connections there have been.
 func (l *line) epoch() uint64 {
 	l.mu.Lock()

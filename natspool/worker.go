@@ -134,6 +134,7 @@ func (w *worker) work() {
 	beating := make(chan struct{})
 	var stages [5]sync.WaitGroup
 	stages[0].Go(func() { w.leases.keep(beating) })
+	stages[0].Go(func() { w.sweep(beating) })
 	for _, p := range w.pullers {
 		stages[1].Go(func() { p.pull(w.pulling) })
 	}

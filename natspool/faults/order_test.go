@@ -17,7 +17,8 @@ import (
 	"github.com/boundedgo/workerpool/natspool"
 )
 
-// Delayed jobs wait while the server is killed, and while it restarts in good order.
+// Delayed jobs wait while the server restarts in good order, and while it is killed again and again:
+// amid so many that are acknowledged, it forgets to remove some of them.
 func TestDelayedOverRestarts(t *testing.T) {
 	repeat(t, func(t *testing.T, jobs int) {
 		s := startServer(t, serverSpec{})
@@ -48,8 +49,11 @@ func TestDelayedOverRestarts(t *testing.T) {
 		g.worker(workerSpec{Prefetch: 32})
 		s.shutDown()
 		s.start()
-		g.oracle.reach(jobs / 3)
-		bounce(s, 100*time.Millisecond)
+		g.oracle.reach(jobs / 20)
+		for range 10 {
+			bounce(s, 50*time.Millisecond)
+			time.Sleep(150*time.Millisecond + rand.N(200*time.Millisecond)) // so that it is killed at work
+		}
 		g.finish()
 	})
 }

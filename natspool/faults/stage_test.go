@@ -5,12 +5,16 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -271,9 +275,46 @@ func (g *stage) drained() natspool.QueueStats {
 			return q
 		}
 		if time.Since(begin) > patience {
-			require.FailNowf(g.t, "not empty", "%+v %v", q, err)
+			require.FailNowf(g.t, "not empty", "%+v %v\n%s", q, err, g.left())
 		}
 	}
+}
+
+// left says what is still on the server, and where its consumers are.
+func (g *stage) left() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var b strings.Builder
+	nc, err := nats.Connect(g.setting.URL)
+	if err != nil {
+		return err.Error()
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		return err.Error()
+	}
+	for _, name := range []string{"JOBS", "DELAYED"} {
+		s, err := js.Stream(ctx, "WP_"+g.setting.Pool+"_"+name)
+		if err != nil {
+			return err.Error()
+		}
+		state := s.CachedInfo().State
+		fmt.Fprintf(&b, "%s: %+v\n", name, state)
+		for seq, n := uint64(1), 0; n < 10; n++ {
+			m, err := s.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(">"))
+			if err != nil {
+				break
+			}
+			fmt.Fprintln(&b, m.Sequence, m.Subject, m.Header, m.Time, string(m.Data[:min(100, len(m.Data))]))
+			seq = m.Sequence + 1
+		}
+		for c := range s.ListConsumers(ctx).Info() {
+			fmt.Fprintf(&b, "%s: delivered %+v, acknowledged %+v, %d pending, %d unacknowledged, %d redelivered, %d waiting\n",
+				c.Name, c.Delivered, c.AckFloor, c.NumPending, c.NumAckPending, c.NumRedelivered, c.NumWaiting)
+		}
+	}
+	return b.String()
 }
 
 // stats are those of a worker process.

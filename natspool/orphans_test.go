@@ -1,0 +1,70 @@
+package natspool
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/boundedgo/workerpool/natspool/natsembed"
+)
+
+// A queue that keeps what is acknowledged stands for one that has forgotten to remove it.
+func TestOrphans(t *testing.T) {
+	s, err := natsembed.Start(natsembed.Options{Memory: true})
+	require.NoError(t, err)
+	defer s.Shutdown()
+	ctx := t.Context()
+	b, err := newBase(ctx, "test", []Option{WithServer(s), WithMemory()})
+	require.NoError(t, err)
+	defer b.hangUp()
+	js := b.remote.js
+	cfg := b.remote.jobs.CachedInfo().Config
+	cfg.Retention = jetstream.LimitsPolicy
+	require.NoError(t, js.DeleteStream(ctx, cfg.Name))
+	b.remote.jobs, err = js.CreateStream(ctx, cfg)
+	require.NoError(t, err)
+	w, err := newWorker(ctx, b, func(context.Context, []byte) ([]byte, error) { return nil, nil })
+	require.NoError(t, err)
+	defer func() { w.outbox.close(); w.pool.Stop() }()
+
+	finished, lost, private, held := address{"m", "finished"}, address{"m", "lost"}, address{privateMark + "x", "private"}, address{"m", "held"}
+	job := func(a address) string { return b.remote.subject("job", laneAny, a.String()) }
+	for _, a := range []address{finished, lost, private, held} {
+		_, err := js.Publish(ctx, job(a), []byte("1"))
+		require.NoError(t, err)
+		m, err := b.nc.Request("$JS.API.CONSUMER.MSG.NEXT.WP_test_JOBS.workers", []byte("1"), 5*time.Second)
+		require.NoError(t, err)
+		if a != held {
+			require.NoError(t, m.AckSync())
+		}
+	}
+	_, err = js.Publish(ctx, b.remote.subject("res", finished.String()), nil)
+	require.NoError(t, err)
+	there := func(a address) bool {
+		_, err := b.remote.jobs.GetLastMsgForSubject(ctx, job(a))
+		return err == nil
+	}
+
+	found := w.sweepOnce(ctx, nil)
+	assert.Len(t, found, 3)
+	for _, a := range []address{finished, lost, private, held} {
+		assert.True(t, there(a), "%v was removed when it was found for the first time", a)
+	}
+	assert.Empty(t, w.sweepOnce(ctx, found))
+	for _, a := range []address{finished, lost, private} {
+		assert.False(t, there(a), "%v", a)
+	}
+	assert.True(t, there(held), "a job that runs")
+	for a, want := range map[address]bool{finished: false, private: false, lost: true} {
+		due := false
+		for _, state := range []string{"later", "due"} {
+			_, err := b.remote.delayed.GetLastMsgForSubject(ctx, b.remote.subject(state, a.String()))
+			due = due || err == nil
+		}
+		assert.Equal(t, want, due, "%v is to run", a)
+	}
+}
