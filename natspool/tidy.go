@@ -3,6 +3,8 @@ package natspool
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,16 +27,16 @@ func (i *inbox) tidy(done <-chan struct{}) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	var past history
+	var backs comebacks
 	var purged, epoch uint64
-	var calm time.Time // nothing is removed before
+	good := time.Now() // the connection was the same until then, at least
 	for first := true; first || again(tick, done); first = false {
+		begin := time.Now()
 		if now := i.b.line.epoch(); now != epoch {
-			// Those from before the connection may be of jobs that come back.
-			if now > 1 && i.stored() > 0 || i.b.remote.hadResults {
-				calm = time.Now().Add(i.comesBack())
+			if now > 1 || i.b.remote.hadResults {
+				backs = append(backs, comeback{past.before(time.Since(good) + leastKept), begin.Add(i.comesBack())})
 			}
-			// What was read until now may have other sequences, if the server has forgotten some.
-			epoch, past, purged = now, nil, 0
+			epoch = now
 			i.mu.Lock()
 			i.gone = i.high
 			i.mu.Unlock()
@@ -43,18 +45,43 @@ func (i *inbox) tidy(done <-chan struct{}) {
 		if err != nil {
 			continue
 		}
+		good = begin
 		past = past.add(mark{time.Now(), info.AckFloor.Stream})
 		i.forget(min(past.before(rememberFor), info.AckFloor.Stream, purged))
 		keep := i.b.cfg.keep
 		if isPrivate(i.mailbox) || i.crowded() {
 			keep = i.least()
 		}
+		backs = backs.since(begin)
 		// The server may know less than it did, and have other results there.
-		if upTo := min(past.before(keep), info.AckFloor.Stream); upTo > purged && time.Now().After(calm) && i.purge(upTo) {
+		if upTo := min(past.before(keep), info.AckFloor.Stream, backs.upTo()); upTo > purged && i.purge(upTo) {
 			purged = upTo
 		}
 		past = past.since(max(keep, rememberFor))
 	}
+}
+
+// comeback is a connection that has ended, perhaps since the server has crashed. Then jobs come back
+// that were acknowledged just before, until some time; their results are behind some sequence.
+type comeback struct {
+	behind uint64
+	until  time.Time
+}
+
+type comebacks []comeback
+
+// since drops what is over.
+func (c comebacks) since(t time.Time) comebacks {
+	return slices.DeleteFunc(c, func(b comeback) bool { return b.until.Before(t) })
+}
+
+// upTo is up to where no job comes back.
+func (c comebacks) upTo() uint64 {
+	least := uint64(math.MaxUint64)
+	for _, b := range c {
+		least = min(least, b.behind)
+	}
+	return least
 }
 
 // again waits for the next tick, unless done is closed before.

@@ -1,7 +1,9 @@
 package natspool
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -36,4 +38,18 @@ func TestAllOurs(t *testing.T) {
 	assert.False(t, i.allOurs(ctx, 2), "one from before the connection")
 	require.NoError(t, b.remote.results.Purge(ctx, jetstream.WithPurgeSequence(2)))
 	assert.True(t, i.allOurs(ctx, 2))
+}
+
+// However often connections end, what was read before is removed some time: each holds back only what
+// was read just before it, and that not for long.
+func TestComebacks(t *testing.T) {
+	begin := time.Now()
+	var c comebacks
+	assert.EqualValues(t, uint64(math.MaxUint64), c.upTo())
+	for n := range 100 {
+		now := begin.Add(time.Duration(n) * time.Second)
+		c = append(c, comeback{uint64(10 * n), now.Add(6 * time.Second)}).since(now)
+		assert.EqualValues(t, max(0, 10*(n-6)), c.upTo())
+	}
+	assert.Empty(t, c.since(begin.Add(200*time.Second)))
 }
