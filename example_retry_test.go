@@ -35,10 +35,10 @@ func Example_downstream() {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch { // stands for somebody else's
-		case requests.Add(1) == 1:
-			w.WriteHeader(http.StatusTooManyRequests)
 		case r.URL.Path == "/3":
 			w.WriteHeader(http.StatusNotFound)
+		case requests.Add(1) == 1:
+			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	}))
 	defer server.Close()

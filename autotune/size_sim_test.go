@@ -95,6 +95,7 @@ func TestGuessesMissTheBars(t *testing.T) {
 
 // A size that was set before there was work for it is not kept for when there is.
 func TestASizeWithoutEvidence(t *testing.T) {
+	simulation(t)
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, 500)
 		defer p.Stop()
@@ -113,6 +114,7 @@ func TestASizeWithoutEvidence(t *testing.T) {
 
 // A pool that does nothing keeps the size that it was given for what is to come.
 func TestAnIdlePoolKeepsItsSize(t *testing.T) {
+	simulation(t)
 	bubble(t, func(t *testing.T) {
 		p := newPool(t, 50)
 		defer p.Stop()
@@ -130,6 +132,7 @@ func TestAnIdlePoolKeepsItsSize(t *testing.T) {
 
 // A load that comes and goes finds the size that the last one had.
 func TestTheSizeIsKeptWhileNothingHappens(t *testing.T) {
+	simulation(t)
 	bubble(t, func(t *testing.T) {
 		sc := sim.ScenarioNamed("knee with queueing")
 		service := sc.Service()
@@ -156,6 +159,7 @@ func TestTheSizeIsKeptWhileNothingHappens(t *testing.T) {
 
 // A bound on calls at once is found, and stays in sight: no size is tried above it for a while.
 func TestTheCeiling(t *testing.T) {
+	simulation(t)
 	bubble(t, func(t *testing.T) {
 		ceilings := map[int]int{}
 		reasons := map[autotune.Reason]int{}
@@ -170,6 +174,7 @@ func TestTheCeiling(t *testing.T) {
 
 // Whoever sees to throttled attempts in another way says so: then they do not move the size.
 func TestIgnoreThrottled(t *testing.T) {
+	simulation(t)
 	bubble(t, func(t *testing.T) {
 		most := 0
 		runFor(t, "20 at once, 429 without a hint", autotune.Config{Min: 1, Max: 100, IgnoreThrottled: true}, func(s autotune.State) {
