@@ -589,6 +589,7 @@ func TestAPoolThatHasEndedDoesNotPause(t *testing.T) {
 				require.ErrorIs(t, err, errOwn)
 				require.Equal(t, time.Now().Add(time.Minute), p.Stats().PausedUntil)
 				end(p, cancel)
+				synctest.Wait() // Do returns before its worker has said that it is done
 				assert.Zero(t, p.Stats().PausedUntil)
 			})
 		})
