@@ -406,6 +406,7 @@ func TestG10_WithAFullQueue(t *testing.T) {
 		for p.TrySubmit(4+more) == nil {
 			more++
 		}
+		require.Contains(t, []int{2, 3}, more)
 		require.ErrorIs(t, p.TrySubmit(9), workerpool.ErrFull)
 		go func() {
 			assert.NoError(t, p.Wait(t.Context()))

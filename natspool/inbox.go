@@ -194,8 +194,7 @@ func (i *inbox) take(msg *nats.Msg) {
 		return
 	}
 	l := &letter{address: a, seq: meta.Sequence.Stream}
-	i.notice(l.seq, meta.Timestamp)
-	if i.again(l.seq, msg) {
+	if i.again(l.seq, meta.Timestamp, msg) {
 		i.credits.give(1)
 		return
 	}
@@ -208,10 +207,9 @@ func (i *inbox) take(msg *nats.Msg) {
 }
 
 // notice finds out when the server has lost the last results it had stored, with all the power of its
-// machine: it gives their sequences to others then, which were stored after all that we know.
+// machine: it gives their sequences to others then, which were stored after all that we know. It is
+// called with mu held.
 func (i *inbox) notice(seq uint64, stored time.Time) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	if seq <= i.high && stored.After(i.late) {
 		i.past.cut(seq)
 		maps.DeleteFunc(i.out, func(k uint64, _ *letter) bool { return k >= seq })
@@ -226,8 +224,9 @@ func (i *inbox) notice(seq uint64, stored time.Time) {
 // again reports whether the result has come before, and answers for it. The server notes
 // acknowledgements a moment later: when it has crashed, it gives out again what was
 // acknowledged just before. And after a cut in the connection it gives out what is still here.
-func (i *inbox) again(seq uint64, msg *nats.Msg) bool {
+func (i *inbox) again(seq uint64, stored time.Time, msg *nats.Msg) bool {
 	i.mu.Lock()
+	i.notice(seq, stored)
 	l, isRead := i.out[seq], i.past.has(seq)
 	i.mu.Unlock()
 	switch {

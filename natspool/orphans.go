@@ -40,11 +40,7 @@ func (w *worker) sweep(done <-chan struct{}) {
 func (w *worker) sweepOnce(ctx context.Context, before map[orphan]bool) (found map[orphan]bool) {
 	found = make(map[orphan]bool)
 	for name, cfg := range w.cfg.consumers(w.r.names) {
-		subject := cfg.FilterSubject
-		if subject == "" {
-			subject = w.r.subject("job", name, ">")
-		}
-		w.sweepQueue(ctx, w.r.jobs, cfg.Durable, subject, before, found)
+		w.sweepQueue(ctx, w.r.jobs, cfg.Durable, w.r.subject("job", name, ">"), before, found)
 	}
 	due := w.cfg.dueConsumer(w.r.names)
 	w.sweepQueue(ctx, w.r.delayed, due.Durable, due.FilterSubject, before, found)

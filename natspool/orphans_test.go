@@ -8,23 +8,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
 // A queue that keeps what is acknowledged stands for one that has forgotten to remove it.
 func TestOrphans(t *testing.T) {
-	s, err := natsembed.Start(natsembed.Options{Memory: true})
-	require.NoError(t, err)
-	defer s.Shutdown()
-	ctx := t.Context()
-	b, err := newBase(ctx, "test", []Option{WithServer(s), WithMemory()})
-	require.NoError(t, err)
-	defer b.hangUp()
+	ctx, b := t.Context(), newTestBase(t)
 	js := b.remote.js
 	cfg := b.remote.jobs.CachedInfo().Config
 	cfg.Retention = jetstream.LimitsPolicy
 	require.NoError(t, js.DeleteStream(ctx, cfg.Name))
+	var err error
 	b.remote.jobs, err = js.CreateStream(ctx, cfg)
 	require.NoError(t, err)
 	w, err := newWorker(ctx, b, func(context.Context, []byte) ([]byte, error) { return nil, nil })

@@ -307,9 +307,7 @@ func (l *line) epoch() uint64 {
 // done is closed, before there is one.
 func (l *line) wait(ctx context.Context, done <-chan struct{}) context.Context {
 	for {
-		l.mu.Lock()
-		up, back := l.up, l.back
-		l.mu.Unlock()
+		up, back := l.now()
 		if up != nil {
 			return up
 		}

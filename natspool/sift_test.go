@@ -10,19 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/boundedgo/workerpool"
-	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
 // What is known of a job's attempts must not be overwritten by a process that could not read it.
 func TestP7_StopKeepsTheNote(t *testing.T) {
-	s, err := natsembed.Start(natsembed.Options{Memory: true})
-	require.NoError(t, err)
-	defer s.Shutdown()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	b, err := newBase(ctx, "test", []Option{WithServer(s)})
-	require.NoError(t, err)
-	defer b.hangUp()
+	b := newTestBase(t)
 	w, err := newWorker(ctx, b, func(context.Context, []byte) ([]byte, error) { return nil, nil })
 	require.NoError(t, err)
 	defer w.pool.Stop()

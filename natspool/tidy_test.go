@@ -8,20 +8,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/boundedgo/workerpool/natspool/natsembed"
 )
 
 // Results are removed by their number alone only where that removes nobody else's, nor one that has
 // the sequence of a result that the server has forgotten.
 func TestAllOurs(t *testing.T) {
-	s, err := natsembed.Start(natsembed.Options{Memory: true})
-	require.NoError(t, err)
-	defer s.Shutdown()
-	ctx := t.Context()
-	b, err := newBase(ctx, "test", []Option{WithServer(s), WithMemory()})
-	require.NoError(t, err)
-	defer b.hangUp()
+	ctx, b := t.Context(), newTestBase(t)
 	for _, a := range []string{"m.1", "m.2", "other.3", "m.4"} {
 		_, err := b.remote.js.Publish(ctx, b.remote.subject("res", a), nil)
 		require.NoError(t, err)

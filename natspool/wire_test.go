@@ -69,6 +69,3 @@ func TestErrorsKeepWhatTheyAre(t *testing.T) {
 	assert.LessOrEqual(t, len(long.Error()), maxText+10)
 	require.ErrorIs(t, decodeError([]byte("{"), nil), ErrUndecodable)
 }
-
-// What the server says of a stream that is full has no code of its own: this fails when the
-// words change.
