@@ -79,7 +79,7 @@ func (w *worker) adopt(ctx context.Context, s jetstream.Stream, msg *jetstream.R
 	case isPrivate(a.mailbox): // whose results are soon gone, as who waits for them is
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		w.cfg.logger.Warn("natspool: the server has lost what became of a job; it runs again", "pool", w.cfg.name, "id", a.id)
-		later := &nats.Msg{Subject: w.r.subject("later", a.String()), Data: msg.Data}
+		later := &nats.Msg{Subject: w.r.subject("later", a.String()), Header: ownHeader(msg), Data: msg.Data}
 		if _, err := w.r.js.PublishMsg(ctx, later, jetstream.WithScheduleAt(time.Now()), jetstream.WithScheduleTarget(w.r.subject("due", a.String()))); err != nil {
 			return false
 		}
@@ -87,4 +87,15 @@ func (w *worker) adopt(ctx context.Context, s jetstream.Stream, msg *jetstream.R
 		return false
 	}
 	return s.DeleteMsg(ctx, msg.Sequence) == nil
+}
+
+// ownHeader is what we know of a stored job beside its bytes.
+func ownHeader(msg *jetstream.RawStreamMsg) nats.Header {
+	h := nats.Header{headerSubmitted: {msg.Time.Format(time.RFC3339Nano)}}
+	for _, name := range []string{headerKey, headerSubmitted} {
+		if v := msg.Header.Get(name); v != "" {
+			h.Set(name, v)
+		}
+	}
+	return h
 }

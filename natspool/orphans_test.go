@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestOrphans(t *testing.T) {
 	finished, lost, private, held := address{"m", "finished"}, address{"m", "lost"}, address{privateMark + "x", "private"}, address{"m", "held"}
 	job := func(a address) string { return b.remote.subject("job", laneAny, a.String()) }
 	for _, a := range []address{finished, lost, private, held} {
-		_, err := js.Publish(ctx, job(a), []byte("1"))
+		_, err := js.PublishMsg(ctx, &nats.Msg{Subject: job(a), Data: []byte("1"), Header: nats.Header{headerKey: {"k"}}})
 		require.NoError(t, err)
 		m, err := b.nc.Request("$JS.API.CONSUMER.MSG.NEXT.WP_test_JOBS.workers", []byte("1"), 5*time.Second)
 		require.NoError(t, err)
@@ -36,6 +37,8 @@ func TestOrphans(t *testing.T) {
 		}
 	}
 	_, err = js.Publish(ctx, b.remote.subject("res", finished.String()), nil)
+	require.NoError(t, err)
+	stored, err := b.remote.jobs.GetLastMsgForSubject(ctx, job(lost))
 	require.NoError(t, err)
 	there := func(a address) bool {
 		_, err := b.remote.jobs.GetLastMsgForSubject(ctx, job(a))
@@ -55,8 +58,12 @@ func TestOrphans(t *testing.T) {
 	for a, want := range map[address]bool{finished: false, private: false, lost: true} {
 		due := false
 		for _, state := range []string{"later", "due"} {
-			_, err := b.remote.delayed.GetLastMsgForSubject(ctx, b.remote.subject(state, a.String()))
-			due = due || err == nil
+			msg, err := b.remote.delayed.GetLastMsgForSubject(ctx, b.remote.subject(state, a.String()))
+			if err == nil {
+				due = true
+				assert.Equal(t, "k", msg.Header.Get(headerKey))
+				assert.Equal(t, stored.Time.Format(time.RFC3339Nano), msg.Header.Get(headerSubmitted))
+			}
 		}
 		assert.Equal(t, want, due, "%v is to run", a)
 	}
