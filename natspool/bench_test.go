@@ -12,7 +12,7 @@ import (
 // stores on disk and forces it there each second. It is of use with some hundred thousand jobs:
 // -benchtime=200000x.
 func BenchmarkRoundTrip(b *testing.B) {
-	p := newPool(b, startLocal(b), double, natspool.WithWorkers(8), natspool.WithPrefetch(256))
+	p := newPool(b, startLocal(b), double, natspool.WithWorkers(8), natspool.WithPrefetch(1024))
 	results := p.Results()
 	b.ReportAllocs()
 	b.ResetTimer()

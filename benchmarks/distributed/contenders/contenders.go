@@ -25,6 +25,9 @@ const (
 	River    = "river"
 )
 
+// ahead is how many jobs a process holds beyond those that run, where a contender can say.
+const ahead = 1024
+
 // Servers says where the servers are that somebody else has started. Without its server, a
 // contender does not take part.
 type Servers struct {

@@ -66,7 +66,7 @@ func openByHand(ctx context.Context, s Setting) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handSession{jobs: make(chan jetstream.Msg, 256), sent: make(chan handResult, 256)}
+	h := &handSession{jobs: make(chan jetstream.Msg, ahead), sent: make(chan handResult, ahead)}
 	h.cleanup = append(h.cleanup, func() error { server.Shutdown(); return os.RemoveAll(dir) })
 	if s.Calls {
 		h.values = make(chan int, 1)
@@ -115,7 +115,7 @@ func (h *handSession) consumer(ctx context.Context, name, subject string, keep j
 }
 
 func (h *handSession) work(s Setting, jobs, results jetstream.Consumer) error {
-	incoming, err := jobs.Consume(func(m jetstream.Msg) { h.jobs <- m }, jetstream.PullMaxMessages(256+s.Workers), jetstream.PullExpiry(handExpiry))
+	incoming, err := jobs.Consume(func(m jetstream.Msg) { h.jobs <- m }, jetstream.PullMaxMessages(ahead+s.Workers), jetstream.PullExpiry(handExpiry))
 	if err != nil {
 		return err
 	}

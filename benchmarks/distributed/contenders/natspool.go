@@ -87,7 +87,7 @@ func openPool(ctx context.Context, s Setting, url string, where natspool.Option,
 		// What a process holds beyond what it runs has to wait for its lease too.
 		opts = append(opts, natspool.WithLease(time.Second), natspool.WithPrefetch(0))
 	} else {
-		opts = append(opts, natspool.WithPrefetch(256))
+		opts = append(opts, natspool.WithPrefetch(ahead))
 	}
 	n := &natsSession{url: url, cancel: []func() error{end}}
 	var err error
