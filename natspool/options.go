@@ -219,8 +219,8 @@ func WithWorkers(n int) Option {
 // WithPrefetch sets how many jobs this process holds beyond those that run, so that a worker
 // does not wait for the network. The default is four for each worker, at most 256, which is
 // for jobs of milliseconds: of jobs that take seconds none should wait here while another
-// process is idle, so give 0. Of jobs that take microseconds a process does a seventh more with
-// 1,024 than with 256, since it asks for more at a time.
+// process is idle, so give 0. Of jobs that take microseconds, 8 workers on two cores did
+// a seventh more with 1,024 than with 256.
 func WithPrefetch(n int) Option {
 	return optionFunc(func(c *config) { c.prefetch = n })
 }

@@ -68,3 +68,13 @@ func TestOrphans(t *testing.T) {
 		assert.Equal(t, want, due, "%v is to run", a)
 	}
 }
+
+func TestOwnHeader(t *testing.T) {
+	stored := time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
+	msg := &jetstream.RawStreamMsg{Time: stored, Header: nats.Header{headerKey: {"k"}, jetstream.MsgIDHeader: {"id"}}}
+	assert.Equal(t, nats.Header{headerKey: {"k"}, headerSubmitted: {stored.Format(time.RFC3339Nano)}}, ownHeader(msg),
+		"what is not ours stays with the message that is removed")
+	msg.Header.Set(headerSubmitted, "before")
+	assert.Equal(t, "before", ownHeader(msg).Get(headerSubmitted), "a job that was delayed")
+	assert.Equal(t, nats.Header{headerSubmitted: {stored.Format(time.RFC3339Nano)}}, ownHeader(&jetstream.RawStreamMsg{Time: stored}))
+}
