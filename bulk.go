@@ -177,12 +177,12 @@ type collecting[T, R any] struct {
 
 func (s *collecting[T, R]) keep(c *chunk[T, R]) {
 	for i := range c.ran {
-		s.results[c.first+i] = s.bulk.result(c, i)
+		s.bulk.result(&s.results[c.first+i], c, i)
 	}
 }
 
 func (s *collecting[T, R]) leaveOut(c *chunk[T, R]) {
 	for i := range c.jobs {
-		s.results[c.first+i] = s.bulk.result(c, i)
+		s.bulk.result(&s.results[c.first+i], c, i)
 	}
 }

@@ -67,17 +67,22 @@ func (c *chunk[T, R]) attempts() int {
 	return max(1, c.tries.n)
 }
 
-// result is the outcome of the i-th job of c. Why the call ended early is read only for a
-// job that did not run: it may be noted while other results are read.
-func (b *bulk[T, R]) result(c *chunk[T, R], i int) Result[T, R] {
+// result puts the outcome of the i-th job of c into r, which is zero. Why the call ended
+// early is read only for a job that did not run: it may be noted while other results are read.
+//
+// It does not return r: the compiler would store that word by word and then copy it in larger
+// pieces, and a processor that loads at once what it has just stored in parts has to wait until
+// all of them are in its cache. That took longer than all else here.
+func (b *bulk[T, R]) result(r *Result[T, R], c *chunk[T, R], i int) {
+	r.Job = c.jobs[i]
 	if i >= c.ran {
-		return Result[T, R]{Job: c.jobs[i], Err: b.notRun}
+		r.Err = b.notRun
+		return
 	}
-	r := Result[T, R]{Job: c.jobs[i], Value: c.values[i], Attempts: c.attempts()}
+	r.Value, r.Attempts = c.values[i], c.attempts()
 	if c.errs != nil {
 		r.Err = c.errs[i]
 	}
-	return r
 }
 
 // help is what a worker does with the ticket of a bulk call: it runs chunks until there
@@ -270,10 +275,11 @@ func (w *worker[T, R]) limitedInChunk(b *bulk[T, R], c *chunk[T, R], err error) 
 // has an error, which it returns with at.ran still at that job.
 //
 // Of jobs that do next to nothing this loop is what they cost. So it has no condition and no
-// variable too many: all are loaded anew after each call. Written this way, with an index
-// that is stored and never read back, and the value of a job that failed apart, the compiler
-// checks no bounds and loads the least.
-func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progress) error {
+// variable too many: all are loaded anew after each call, also both words of an interface,
+// which ctx therefore isn't. Written this way, with an index that is stored and never read
+// back, and the value of a job that failed apart, the compiler checks no bounds and loads the
+// least.
+func (c *chunk[T, R]) run(ctx *jobContext, fn Func[T, R], end int, at *progress) error {
 	jobs := c.jobs[:end]
 	values := c.values[:len(jobs)]
 	i := uint(at.ran)
@@ -295,7 +301,7 @@ func (c *chunk[T, R]) run(ctx context.Context, fn Func[T, R], end int, at *progr
 
 // runWatching is run where the caller's context may end without a word to the workers. As
 // in loop, only a look at it before each start keeps the next job from starting after that.
-func (c *chunk[T, R]) runWatching(ctx context.Context, fn Func[T, R], end int, at *progress, caller context.Context) error {
+func (c *chunk[T, R]) runWatching(ctx *jobContext, fn Func[T, R], end int, at *progress, caller context.Context) error {
 	jobs := c.jobs[:end]
 	values := c.values[:len(jobs)]
 	i := uint(at.ran)

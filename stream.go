@@ -214,7 +214,8 @@ func (s *stream[T, R]) consume(yield func(Result[T, R]) bool) error {
 	for c := s.receive(); c != nil; c = s.receive() {
 		s.current, s.yielded = c, 0
 		if n := len(c.jobs); n == 1 {
-			r := s.bulk.result(c, 0)
+			var r Result[T, R]
+			s.bulk.result(&r, c, 0)
 			s.free(c)
 			if !yield(r) {
 				return nil
@@ -223,7 +224,8 @@ func (s *stream[T, R]) consume(yield func(Result[T, R]) bool) error {
 		}
 		for i := range c.jobs {
 			s.yielded = i + 1
-			if !yield(s.bulk.result(c, i)) {
+			var r Result[T, R]
+			if s.bulk.result(&r, c, i); !yield(r) {
 				return nil
 			}
 		}
