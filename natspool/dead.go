@@ -78,7 +78,8 @@ func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMs
 
 // Requeue has a dead letter run again as if it were new, with all its attempts, and removes it.
 // The job has another result then: the one that said it had failed is removed, if it is
-// still kept. It blocks until there is a place, or ctx ends. Its error is one of those of
+// still kept. A job that has succeeded after all, since a worker or a server was lost before its
+// failure was stored everywhere, does not run again. It blocks until there is a place, or ctx ends. Its error is one of those of
 // Submit, or wraps [ErrNotFound].
 func (p *Pool[T, R]) Requeue(ctx context.Context, id string) error {
 	msg, err := p.b.deadByID(ctx, "Requeue", id)
@@ -249,7 +250,8 @@ func (b *base) untilGone(ctx context.Context, a address, o *outcome) (again bool
 }
 
 // removeResult removes the result that goes with the dead letter o, and returns it. again says
-// that there is one of a later run instead.
+// that there is one of a later run instead: the same job may have run once more, if its result was
+// lost after the dead letter was stored, so the time alone does not tell.
 func (b *base) removeResult(ctx context.Context, a address, o *outcome) (removed *jetstream.RawStreamMsg, again bool, err error) {
 	subject := b.remote.subject("res", a.String())
 	msg, err := b.remote.results.GetLastMsgForSubject(ctx, subject)
@@ -259,7 +261,7 @@ func (b *base) removeResult(ctx context.Context, a address, o *outcome) (removed
 	if err != nil {
 		return nil, false, err
 	}
-	if r, err := decodeOutcome(msg.Data); err == nil && !r.submitted.Equal(o.submitted) {
+	if r, err := decodeOutcome(msg.Data); err == nil && (len(r.failure) == 0 || !r.submitted.Equal(o.submitted)) {
 		return nil, true, nil
 	}
 	return msg, false, b.remote.results.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(msg.Sequence+1))

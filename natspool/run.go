@@ -69,7 +69,7 @@ func newRun(w *worker, msg *nats.Msg, from *credits) (*run, error) {
 // Headers of stored jobs, where there is something to say.
 const (
 	headerKey       = "Wp-Key"
-	headerSubmitted = "Wp-Submitted" // of a delayed job, which the server stores again when it is due
+	headerSubmitted = "Wp-Submitted" // of a job that is stored once more: one that was delayed, or is found again
 )
 
 // mine reports whether whoever asks, on the way of the job, has to see to it. The other one is
