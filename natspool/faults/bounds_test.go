@@ -66,8 +66,7 @@ func TestNobodyReads(t *testing.T) {
 		g.worker(spec)
 		g.read(0)
 		g.complete()
-		q := g.drained()
-		g.extra = q.Results - n // those that were read make room
+		g.forgets = true // those that were read make room
 		g.finish()
 	})
 }

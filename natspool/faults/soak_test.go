@@ -71,9 +71,8 @@ func runSoak(t *testing.T, seed uint64) {
 	}
 	jobs := <-submitted
 	s.complete()
-	q := s.drained()
-	s.extra = q.Results - s.oracle.distinct // those that were read are removed some time
-	assert.LessOrEqual(t, s.extra, 0)
+	s.drained()
+	s.forgets = true // at any time from Keep on
 	sizes = append(sizes, s.size())
 	checkFlat(t, sizes, jobs)
 	s.finish()

@@ -36,6 +36,7 @@ type stage struct {
 	enough  chan struct{} // closed when nobody is to look any more
 	dead    int           // how many dead letters there are to be
 	extra   int           // results that the oracle has not seen
+	forgets bool          // results that were read may be removed between two looks
 }
 
 // setStage makes a client in this process. What setting does not say is chosen.
@@ -238,7 +239,11 @@ func (g *stage) finish() {
 	g.stopLooking()
 	assert.Equal(g.t, g.dead, q.DeadLetters, "dead letters")
 	// One that was offered, and whose producer does not know whether it was stored, counts.
-	assert.Equal(g.t, g.oracle.distinct+g.extra, q.Results, "stored results")
+	if want := g.oracle.distinct + g.extra; g.forgets {
+		assert.LessOrEqual(g.t, q.Results, want, "stored results")
+	} else {
+		assert.Equal(g.t, want, q.Results, "stored results")
+	}
 }
 
 // complete waits until all is submitted, and has its result.
