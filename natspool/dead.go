@@ -79,8 +79,8 @@ func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMs
 // Requeue has a dead letter run again as if it were new, with all its attempts, and removes it.
 // The job has another result then: the one that said it had failed is removed, if it is
 // still kept. A job that has succeeded after all, since a worker or a server was lost before its
-// failure was stored everywhere, does not run again. It blocks until there is a place, or ctx ends. Its error is one of those of
-// Submit, or wraps [ErrNotFound].
+// failure was stored everywhere, does not run again. It blocks until there is a place, or ctx
+// ends. Its error is one of those of Submit, or wraps [ErrNotFound].
 func (p *Pool[T, R]) Requeue(ctx context.Context, id string) error {
 	msg, err := p.b.deadByID(ctx, "Requeue", id)
 	if err != nil {
