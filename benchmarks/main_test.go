@@ -84,6 +84,35 @@ func TestOrderIsDrawnForEachRound(t *testing.T) {
 	assert.ElementsMatch(t, names(1, 1), names(1, 2))
 }
 
+// A measurement of several turns is one line, of all its jobs, and the others have their turns
+// in between.
+func TestContendersTakeTurns(t *testing.T) {
+	var order []string
+	var group []scenarios.Entry
+	for _, name := range []string{"a", "b", "c"} {
+		n := 0
+		group = append(group, scenarios.Entry{
+			Scenario: scenarios.Scenario{Name: "S", Workers: 1, Turns: 2, Repeat: 3}, Lib: name, Way: "w",
+			Measure: func() (scenarios.Measurement, error) {
+				order = append(order, name)
+				n++
+				return scenarios.Measurement{Jobs: n, Metrics: []scenarios.Metric{{Value: float64(n), Unit: "ns/job"}}}, nil
+			},
+		})
+	}
+	var out bytes.Buffer
+	s := session{seed: 1, log: io.Discard}
+	require.NoError(t, s.runGroup(&out, group, 1))
+	require.Len(t, order, 3*2*3)
+	for turn := range 6 {
+		assert.ElementsMatch(t, []string{"a", "b", "c"}, order[3*turn:3*turn+3])
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 3*3)
+	assert.Regexp(t, `^BenchmarkS/lib=a/way=w/workers=1-\d+\t3\t1\.67 ns/job$`, lines[0])  // (1·1 + 2·2) / 3
+	assert.Regexp(t, `^BenchmarkS/lib=c/way=w/workers=1-\d+\t11\t5\.55 ns/job$`, lines[8]) // (5·5 + 6·6) / 11
+}
+
 func TestNumber(t *testing.T) {
 	for x, want := range map[float64]string{0: "0", 0.005: "0.0050", 1.5: "1.50", 999.994: "999.99", 12345.6: "12346"} {
 		assert.Equal(t, want, number(x))

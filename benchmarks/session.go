@@ -77,18 +77,36 @@ func (s *session) say(format string, args ...any) {
 func (s *session) runGroup(w io.Writer, group []scenarios.Entry, round int) error {
 	random := rand.New(rand.NewPCG(s.seed, uint64(round)))
 	for range max(1, group[0].Scenario.Repeat) {
-		for _, i := range random.Perm(len(group)) {
-			e := group[i]
-			m, err := e.Measure()
-			if err != nil {
-				return fmt.Errorf("%s: %w", e.Name(), err)
-			}
-			if _, err := io.WriteString(w, line(&e, m)); err != nil {
+		measured, err := measure(group, random)
+		if err != nil {
+			return err
+		}
+		for i := range group {
+			if _, err := io.WriteString(w, line(&group[i], measured[i])); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// measure measures each entry of a scenario once, in as many turns as that has.
+func measure(group []scenarios.Entry, random *rand.Rand) ([]scenarios.Measurement, error) {
+	parts := make([][]scenarios.Measurement, len(group))
+	for range max(1, group[0].Scenario.Turns) {
+		for _, i := range random.Perm(len(group)) {
+			m, err := group[i].Measure()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", group[i].Name(), err)
+			}
+			parts[i] = append(parts[i], m)
+		}
+	}
+	whole := make([]scenarios.Measurement, len(group))
+	for i := range parts {
+		whole[i] = scenarios.Join(parts[i])
+	}
+	return whole, nil
 }
 
 // line is a measurement as a benchmark prints it.

@@ -22,6 +22,25 @@ type Measurement struct {
 	Metrics []Metric
 }
 
+// Join makes one measurement of its parts, whose metrics are averages over their jobs.
+func Join(parts []Measurement) Measurement {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	whole := Measurement{Metrics: slices.Clone(parts[0].Metrics)}
+	for _, p := range parts {
+		whole.Jobs += p.Jobs
+	}
+	for i := range whole.Metrics {
+		sum := 0.0
+		for _, p := range parts {
+			sum += p.Metrics[i].Value * float64(p.Jobs)
+		}
+		whole.Metrics[i].Value = sum / float64(whole.Jobs)
+	}
+	return whole
+}
+
 // Entry is one way of one contender to do what a scenario asks.
 type Entry struct {
 	Scenario Scenario
@@ -42,7 +61,7 @@ func (e *Entry) Name() string {
 // run they do few jobs.
 func (s Scenario) Entries(all []contenders.Contender, quick bool) []Entry {
 	if quick {
-		s.Jobs, s.Times, s.Repeat = s.Quick, min(s.Times, 3), 1
+		s.Jobs, s.Times, s.Turns, s.Repeat = s.Quick, min(s.Times, 3), min(s.Turns, 2), 1
 	}
 	s.Times = max(1, s.Times)
 	var list []Entry

@@ -38,6 +38,7 @@ type Scenario struct {
 	Procs   int // GOMAXPROCS; as it is, if zero
 	Jobs    int // of a measurement; of a burst
 	Times   int // bursts, calls with one slice, or runs of a new pool; once, if zero
+	Turns   int // parts of a measurement, between which others have theirs; one, if zero
 	Quick   int // jobs of a quick run
 	Rate    int // arrivals a second, of a load
 
@@ -70,7 +71,7 @@ func Table() []Scenario {
 			Name: "Noop", Title: "Jobs that do nothing, 4 workers",
 			About: "What a pool costs: the time and the allocations of a job that returns at once. " + perJob +
 				inChunks + ", which of the others only batches does; `Submit` sends each job by itself.",
-			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Times: 16, Quick: 500,
+			Kind: Results, Work: Noop, Workers: 4, Jobs: 100_000, Turns: 16, Quick: 500,
 		},
 		{
 			Name: "Noop", Title: "Jobs that do nothing, 1 worker", Kind: Results, Work: Noop, Workers: 1, Jobs: 100_000, Quick: 500, Rounds: noBar,
@@ -92,7 +93,7 @@ func Table() []Scenario {
 		{
 			Name: "Sleep10ms", Title: "10,000 jobs that wait for 10 ms, 1,000 workers",
 			About: "As jobs do that wait for a network. The least that is possible is 10,000 ns a job.",
-			Kind:  Results, Work: Sleep10ms, Workers: 1000, Jobs: 10_000, Quick: 1000, Skip: noWorkers(100 * time.Second),
+			Kind:  Results, Work: Sleep10ms, Workers: 1000, Jobs: 10_000, Turns: 3, Quick: 1000, Skip: noWorkers(100 * time.Second),
 		},
 		{
 			Name: "Mixed", Title: "One job in a hundred waits for 1 ms, the others do nothing",
@@ -102,7 +103,7 @@ func Table() []Scenario {
 			Name: "Ordered", Title: "Results in the order of the jobs",
 			About: "Jobs that do nothing, from a sequence. Those with a slice hold all results until the last job is done; streams hand them over meanwhile." +
 				inChunks + "; conc's stream starts a task for each.",
-			Kind: Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Quick: 1000,
+			Kind: Ordered, Work: Noop, Workers: 4, Jobs: 300_000, Turns: 3, Quick: 1000,
 		},
 		{
 			Name: "Discard", Title: "Jobs whose results nobody wants", Kind: Discard, Work: Noop, Workers: 4, Jobs: 100_000, Quick: 500, Rounds: noBar,
@@ -110,7 +111,7 @@ func Table() []Scenario {
 		{
 			Name: "Before", Title: "Submit, now and in the earlier revision",
 			About: "The same jobs that do nothing, measured more often, for the bar that what is not used costs nothing.",
-			Kind:  Results, Work: Noop, Workers: 4, Jobs: 100_000, Times: 4, Quick: 500, Repeat: 6,
+			Kind:  Results, Work: Noop, Workers: 4, Jobs: 100_000, Turns: 4, Quick: 500, Repeat: 6,
 			Libs: []string{contenders.Ours, contenders.Previous}, Way: "Submit",
 		},
 		{
@@ -122,10 +123,10 @@ func Table() []Scenario {
 		{
 			Name: "Slice", Title: "A slice of 1,000,000 jobs that do nothing",
 			About: "Only calls that take a slice. `run-N` is how many jobs a worker claims at once.",
-			Kind:  Slice, Work: Noop, Workers: 4, Jobs: 1_000_000, Times: 32, Quick: 5000,
+			Kind:  Slice, Work: Noop, Workers: 4, Jobs: 1_000_000, Times: 2, Turns: 16, Quick: 5000,
 		},
 		{
-			Name: "Slice1us", Title: "A slice of jobs that compute for 1 µs", Kind: Slice, Work: CPU1us, Workers: 4, Jobs: 50_000, Times: 3, Quick: 500,
+			Name: "Slice1us", Title: "A slice of jobs that compute for 1 µs", Kind: Slice, Work: CPU1us, Workers: 4, Jobs: 50_000, Turns: 3, Quick: 500,
 		},
 		{
 			Name: "Bursts", Title: "Bursts of 100 jobs",
