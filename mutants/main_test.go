@@ -44,7 +44,13 @@ func TestCopyHasWhatTheTestsNeed(t *testing.T) {
 	for _, file := range []string{"go.mod", "pool.go", "stress_test.go", "modeltest/go.mod", "modeltest/model_test.go"} {
 		assert.FileExists(t, filepath.Join(dir, file))
 	}
-	assert.NoDirExists(t, filepath.Join(dir, ".git"))
+	for _, other := range []string{".git", "bin", "natspool"} {
+		assert.NoDirExists(t, filepath.Join(dir, other))
+	}
+	for _, module := range []string{dir, filepath.Join(dir, "modeltest")} {
+		out, err := goCommand(t.Context(), module, "test", "-run=^$", ".").CombinedOutput()
+		require.NoError(t, err, "%s", out)
+	}
 }
 
 func TestOnlyPatchesThatMatch(t *testing.T) {

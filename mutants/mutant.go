@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,12 +36,29 @@ func (m mutant) apply(ctx context.Context, dir string) error {
 	return nil
 }
 
-// copyLibrary copies what the tests need: the root module and the model.
+// copyLibrary copies what the tests need: the packages of the root module, and the model.
 func copyLibrary(root, to string) error {
-	if err := copyFiles(root, to); err != nil {
-		return err
-	}
-	return copyFiles(filepath.Join(root, "modeltest"), filepath.Join(to, "modeltest"))
+	return filepath.WalkDir(root, func(dir string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return err
+		}
+		if dir != root && (strings.HasPrefix(e.Name(), ".") || e.Name() != "modeltest" && exists(filepath.Join(dir, "go.mod"))) {
+			return fs.SkipDir
+		}
+		if code, err := filepath.Glob(filepath.Join(dir, "*.go")); err != nil || len(code) == 0 {
+			return err
+		}
+		rel, err := filepath.Rel(root, dir)
+		if err != nil {
+			return err
+		}
+		return copyFiles(dir, filepath.Join(to, rel))
+	})
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // copyFiles copies the files of a directory, without those further down.
