@@ -91,7 +91,7 @@ cover: ## measure the root module's statement coverage; fails under MIN_COVERAGE
 	echo "statement coverage: $$total%, required: $(MIN_COVERAGE)%"; \
 	awk -v t="$$total" -v m=$(MIN_COVERAGE) 'BEGIN { exit !(t != "" && t + 0 >= m + 0) }'
 
-bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 20 minutes
+bench: ## compare with other libraries and with the git ref BENCH_BASE, and write docs/benchmarks.md; takes 45 minutes
 	BASE=$(BENCH_BASE) scripts/benchmarks.sh -rounds $(BENCH_ROUNDS)
 	$(MAKE) bench-report
 

@@ -65,9 +65,7 @@ func TestNobodyReads(t *testing.T) {
 		w.kill() // the jobs whose results have no room are still stored
 		g.worker(spec)
 		g.read(0)
-		g.complete()
-		q := g.drained()
-		g.extra = q.Results - n // those that were read make room
+		g.forgets = true // those that were read make room
 		g.finish()
 	})
 }

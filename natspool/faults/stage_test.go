@@ -36,7 +36,7 @@ type stage struct {
 	enough  chan struct{} // closed when nobody is to look any more
 	dead    int           // how many dead letters there are to be
 	extra   int           // results that the oracle has not seen
-	forgets bool          // results that were read may be removed between two looks
+	forgets bool          // results may be removed while the test runs
 }
 
 // setStage makes a client in this process. What setting does not say is chosen.
