@@ -286,6 +286,14 @@ func TestG08_ALongChunkOfFewHelpersIsShared(t *testing.T) {
 	}
 }
 
+// The last jobs are shared out one by one, as far as all workers have some: if they are long,
+// after many that were short, none waits for another beside an idle worker.
+func TestG08_LongJobsAtTheEndAreForAll(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		assert.Less(t, mapTakes(t, 20_000, 8, 4), 2500*time.Millisecond, "two for each worker")
+	})
+}
+
 // Towards the end chunks get shorter, so that all workers are through at the same time.
 func TestG08_TheLastJobSharesNoChunk(t *testing.T) {
 	bubble(t, func(t *testing.T) {

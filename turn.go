@@ -143,8 +143,7 @@ func (p *Pool[T, R]) othersWait(own int) bool {
 
 // part is how many jobs the next chunk has at most. When no more will come it is a part of
 // what there is, so that all are through at about the same time: guided self-scheduling, of
-// Polychronopoulos and Kuck (1987). Parts of less than an eighth of a chunk, some microseconds,
-// would cost more to be taken than to be run: from there on it is half of what is left.
+// Polychronopoulos and Kuck (1987).
 func (b *bulk[T, R]) part() int {
 	if b.pool.gate.shut.Load() {
 		return 1
@@ -153,7 +152,7 @@ func (b *bulk[T, R]) part() int {
 	if more {
 		return b.length
 	}
-	return max(1, min(b.length, max(n/(b.inside+1), min(n/2, b.length/8))))
+	return max(1, min(b.length, n/(b.inside+1)))
 }
 
 // cut returns the next jobs, first those that were cut off, at most so many, or nil if

@@ -3,7 +3,7 @@
 // read it. Its neighbour, report, makes tables and charts of that.
 //
 // In each round each contender is measured once in each scenario, one after the other in
-// an order drawn for that round, and by turns where that takes long: what disturbs one
+// an order drawn for that round, and in most of them by turns: what disturbs one
 // disturbs the others too, and none always comes after the same other.
 package main
 
