@@ -37,7 +37,7 @@ type Scenario struct {
 	Workers int
 	Procs   int // GOMAXPROCS; as it is, if zero
 	Jobs    int // of a measurement; of a burst
-	Times   int // bursts, calls with one slice, or runs of a new pool; once, if zero
+	Times   int // bursts, or calls with one slice; once, if zero
 	Turns   int // parts of a measurement, between which others have theirs; one, if zero
 	Quick   int // jobs of a quick run
 	Rate    int // arrivals a second, of a load

@@ -65,7 +65,7 @@ func TestNobodyReads(t *testing.T) {
 		w.kill() // the jobs whose results have no room are still stored
 		g.worker(spec)
 		g.read(0)
-		g.forgets = true // those that were read make room
+		g.forgets, g.extra = true, bound-n // those that were read make room
 		g.finish()
 	})
 }
