@@ -316,3 +316,27 @@ func TestG02_AShrinkEndsAChunk(t *testing.T) {
 		assert.NoError(t, err)
 	})
 }
+
+// The jobs of a bulk call count in the place of their worker, so that the context of the job
+// that follows them there is still that of the job which runs.
+func TestG10_AJobAfterABulkCallLendsItsPlace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, runJob, sized(1, 0)...)
+		defer p.Stop()
+		submit := func(j job) int {
+			require.NoError(t, p.Submit(t.Context(), j))
+			r := <-p.Results()
+			assert.NoError(t, r.Err)
+			return r.Value
+		}
+		asks := func(ctx context.Context) (int, error) {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			return p.Do(ctx, returns(7))
+		}
+		assert.Equal(t, 7, submit(asks))
+		_, err := p.Collect(t.Context(), []job{returns(1), returns(2), returns(3)})
+		assert.NoError(t, err)
+		assert.Equal(t, 7, submit(asks))
+	})
+}

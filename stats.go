@@ -22,7 +22,7 @@ type Inspector interface {
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
 // say more than has happened (Accepted may be ahead by calls that are about to be
-// refused), Panicked <= Failed <= Completed, Completed + NotRun <= Accepted, and Busy at
+// refused), Panicked <= Failed <= Completed <= Attempts, Completed + NotRun <= Accepted, and Busy at
 // most counts a worker that is between two jobs. Once nothing moves all of it is exact,
 // and in an idle pool Accepted = Completed + NotRun.
 //

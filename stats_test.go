@@ -54,7 +54,7 @@ func TestStress_PartsOfStatsNeverExceedTheWhole(t *testing.T) {
 			defer hammer(2, func() { c.call(p) })()
 			for range rounds(t, 100000) {
 				s := p.Stats()
-				if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed+s.NotRun > s.Accepted {
+				if s.Panicked > s.Failed || s.Failed > s.Completed || s.Completed > s.Attempts || s.Completed+s.NotRun > s.Accepted {
 					t.Fatalf("%+v", s)
 				}
 			}

@@ -44,8 +44,14 @@ func TestProfilesHaveThePool(t *testing.T) {
 				pprof.Do(ctx, pprof.Labels("step", "one"), func(context.Context) {}) // which sets the labels of ctx again
 			case 1:
 				runtime.Goexit()
-			case 2:
-				return p.Do(ctx, 3)
+			case 2: // from a goroutine that has lost the label
+				done := make(chan error)
+				go func() {
+					pprof.SetGoroutineLabels(context.Background())
+					_, err := p.Do(ctx, 3)
+					done <- err
+				}()
+				return n, <-done
 			}
 			time.Sleep(time.Second)
 			return n, nil
