@@ -25,19 +25,22 @@ type kind struct {
 // run. Where no test has noticed, the kinds that depend on it run so many times more.
 const moreRuns = 30
 
+// So many kinds are evidence enough: the others are not run.
+const enoughKinds = 2
+
 // The tests that read other files than the library's own can't run on a copy of it.
 var kinds = []kind{
 	{"case", ".", []string{"-skip=^(TestStress|TestReadme|TestDependabot)"}, false},
 	{"stress", ".", []string{"-run=^TestStress"}, true},
 	{"model", "modeltest", []string{"-run=^TestModel$", "-model.plans=30000", "-rapid.shrinktime=1s", "-rapid.nofailfile"}, false},
-	{"history", "modeltest", []string{"-run=^TestHistory$", "-history.patience=5s"}, true},
+	{"history", "modeltest", []string{"-run=^TestHistory$", "-history.count=500", "-history.patience=5s"}, true},
 	{"linear", "modeltest", []string{"-run=^TestLinear$"}, true},
 }
 
 // verdict is what the tests say of a mutant.
 type verdict struct {
 	mutant
-	killers []string // the first test that failed, of each kind that noticed
+	killers []string // the first test that failed, of the first kinds that noticed
 }
 
 // examiner examines mutants of the library in root.
@@ -92,9 +95,12 @@ func (e *examiner) examine(ctx context.Context, m mutant) (verdict, error) {
 	return v, err
 }
 
-// test returns which tests in dir fail first, of each kind among those.
+// test returns which tests in dir fail first, of the first kinds among those that notice.
 func (e *examiner) test(ctx context.Context, dir string, among func(kind) bool) (killers []string, err error) {
 	for _, k := range kinds {
+		if len(killers) == enoughKinds {
+			break
+		}
 		if !among(k) {
 			continue
 		}

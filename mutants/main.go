@@ -2,9 +2,9 @@
 //
 // Each patch in patches/ is one deliberate break of the pool's own code, with a first
 // line that says what it breaks. The command applies each of them to a copy of the
-// library, runs every kind of test on the copy, and prints which test of each kind
-// fails first. A break that no test notices is a hole in the tests: then the command
-// fails.
+// library, runs one kind of tests after the other on the copy until two kinds have
+// noticed, and prints which test of each fails first. A break that no test notices is a
+// hole in the tests: then the command fails.
 //
 //	go run -C mutants .                 # all, which takes half an hour or so
 //	go run -C mutants . -only '^sweep'  # those whose name matches

@@ -25,8 +25,9 @@ func report(w io.Writer, verdicts []verdict) error {
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", v.name, v.what, killers)
 	}
 	_, err := fmt.Fprintf(w, "# Which tests notice which break\n\n"+
-		"What `make mutants` printed last: of each kind of test the first that failed, or did not end.\n\n"+
-		"%d breaks: tests notice %d, and tests of two kinds or more %d of them.\n\n"+
+		"What `make mutants` printed last: the first test that failed, or did not end,\n"+
+		"of the first two kinds of tests that notice.\n\n"+
+		"%d breaks: tests notice %d, and tests of two kinds %d of them.\n\n"+
 		"| patch | what it breaks | which tests notice |\n| --- | --- | --- |\n%s",
 		len(verdicts), len(verdicts)-len(survivors), twice, b.String())
 	switch {
