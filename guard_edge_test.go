@@ -392,3 +392,39 @@ func TestRetryingHookThatExitsCountsOnce(t *testing.T) {
 		assert.EqualValues(t, 1, p.Stats().Attempts)
 	})
 }
+
+// While the pool pauses chunks have one job, however short jobs were before: none has to wait
+// for a probe that takes long.
+func TestNoJobSharesAChunkWithAProbe(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const short, long = 64, 4
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			switch {
+			case n == short:
+				return 0, workerpool.RetryAfter(errOwn, time.Second)
+			case n > short:
+				time.Sleep(10 * time.Second)
+			}
+			return n, nil
+		}, sized(long, 128)...)
+		defer p.Stop()
+		all := make(chan struct{})
+		begun, had := time.Now(), 0
+		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
+			for n := range short + 1 + long {
+				if n == short+1 {
+					time.Sleep(time.Millisecond) // the pool pauses now
+				}
+				yield(n)
+			}
+			<-all // who knows that no more will come shares chunks out
+		})
+		for range results {
+			if had++; had == short+1+long {
+				close(all)
+			}
+		}
+		assert.NoError(t, errf())
+		assert.Less(t, time.Since(begun), 12*time.Second, "a pause of 1 s, then 1 + 1 + 2 jobs of 10 s in the course of 0.2 s")
+	})
+}
