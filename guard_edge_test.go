@@ -142,6 +142,23 @@ func TestNothingStartsInAPause(t *testing.T) {
 	})
 }
 
+// A pool has shrunk, and one of two workers that wait for the limiter may go on: it runs, though
+// the other one waits yet.
+func TestWhoWaitsForTheLimiterIsInNobodysWay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := starts{begun: time.Now()}
+		p := newPoolOf(t, func(context.Context, int) (int, error) { s.note(); return 0, nil }, sized(2, 8, waits(60, 5))...)
+		defer p.Stop()
+		for n := range 2 {
+			require.NoError(t, p.TrySubmit(n))
+			synctest.Wait()
+		}
+		require.NoError(t, p.Resize(1))
+		require.NoError(t, p.Wait(t.Context()))
+		assert.Equal(t, []time.Duration{5 * time.Second, time.Minute}, s.times())
+	})
+}
+
 // A job that waits for the limiter in a lent place does not make room for another.
 func TestG02_HeldBackInALentPlace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
