@@ -142,6 +142,21 @@ func TestNothingStartsInAPause(t *testing.T) {
 	})
 }
 
+// Nor does a job of a bulk call for which the limiter had its worker wait meanwhile.
+func TestNothingOfACallStartsInAPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := starts{begun: time.Now()}
+		p := newPoolOf(t, func(context.Context, int) (int, error) {
+			s.note()
+			return 0, workerpool.RetryAfter(errOwn, time.Minute)
+		}, sized(2, 8, waits(1, 5))...)
+		defer p.Stop()
+		_, err := p.Collect(t.Context(), []int{1, 2})
+		require.NoError(t, err)
+		assert.Equal(t, []time.Duration{time.Second, 61 * time.Second}, s.times())
+	})
+}
+
 // A pool has shrunk, and one of two workers that wait for the limiter may go on: it runs, though
 // the other one waits yet.
 func TestWhoWaitsForTheLimiterIsInNobodysWay(t *testing.T) {
