@@ -79,7 +79,7 @@ leaks: ## look for leaked goroutines with the garbage collector (Go 1.26 and lat
 	cd modeltest && GOEXPERIMENT=$$(case $$(go env GOVERSION) in (go1.26*) echo goroutineleakprofile; esac) \
 		go test -tags=leaks -run=TestLeak -v .
 
-mutants: ## break the pool on purpose, in many ways, and see which tests notice; takes half an hour
+mutants: ## break the pool on purpose, in many ways, and see which tests notice; takes two hours
 	go run -C mutants . -report=docs/mutants.md
 
 fuzz: ## run each fuzz test of every module for FUZZTIME (default 1m)

@@ -6,7 +6,7 @@
 // noticed, and prints which test of each fails first. A break that no test notices is a
 // hole in the tests: then the command fails.
 //
-//	go run -C mutants .                 # all, which takes half an hour or so
+//	go run -C mutants .                 # all, which takes two hours or so
 //	go run -C mutants . -only '^sweep'  # those whose name matches
 package main
 
