@@ -361,6 +361,25 @@ func TestRetryAfterWithRetry(t *testing.T) {
 	}
 }
 
+// It holds no worker until then, though its policy would have it tried again sooner.
+func TestRetryAfterHoldsNoWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := starts{begun: time.Now()}
+		p := newPoolOf(t, func(context.Context, int) (int, error) {
+			s.note()
+			return 0, workerpool.RetryAfter(errOwn, 10*time.Second)
+		}, sized(1, 8, upToAttempts(2, time.Second))...)
+		defer p.Stop()
+		require.NoError(t, p.TrySubmit(1))
+		time.Sleep(5 * time.Second)
+		stats := p.Stats()
+		assert.Equal(t, 1, stats.Retrying)
+		assert.Zero(t, stats.Held)
+		require.NoError(t, p.Wait(t.Context()))
+		assert.Equal(t, []time.Duration{0, 10 * time.Second}, s.times())
+	})
+}
+
 type limiterFunc func(ctx context.Context) error
 
 func (f limiterFunc) Wait(ctx context.Context) error { return f(ctx) }
