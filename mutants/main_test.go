@@ -2,6 +2,12 @@ package main
 
 import (
 	"bytes"
+	"go/ast"
+	"go/build"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,17 +16,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A patch that no longer fits is a test that no longer tests. It breaks the pool's own
-// code and nothing else.
+// A patch that no longer fits, or does not compile, is a test that no longer tests. It breaks the
+// pool's own code and nothing else.
 func TestPatches(t *testing.T) {
 	mutants, err := readMutants("patches", "")
 	require.NoError(t, err)
+	files := token.NewFileSet()
+	imports := importer.ForCompiler(files, "source", nil) // once, for all
 	assert.GreaterOrEqual(t, len(mutants), 30)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, copyLibrary("..", dir))
 			require.NoError(t, m.apply(t.Context(), dir))
+			assert.NoError(t, check(files, imports, dir))
 			assert.Regexp(t, `^[A-Z].*\.$`, m.what)
 			for line := range strings.Lines(string(m.patch)) {
 				if file, ok := strings.CutPrefix(line, "+++ b/"); ok {
@@ -29,6 +38,24 @@ func TestPatches(t *testing.T) {
 			}
 		})
 	}
+}
+
+// check says what the compiler would have against the package in dir, much faster.
+func check(files *token.FileSet, imports types.Importer, dir string) error {
+	pkg, err := build.ImportDir(dir, 0)
+	if err != nil {
+		return err
+	}
+	var code []*ast.File
+	for _, name := range pkg.GoFiles {
+		f, err := parser.ParseFile(files, filepath.Join(dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		code = append(code, f)
+	}
+	_, err = (&types.Config{Importer: imports}).Check(dir, files, code, nil)
+	return err
 }
 
 func TestPatchThatDoesNotFit(t *testing.T) {
