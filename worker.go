@@ -50,7 +50,7 @@ type worker[T, R any] struct {
 	task        task[T, R]    // the job that is inside Func when inFunc is set
 	inFunc      bool
 	inLimiter   bool        // and it is the limiter that is called, not Func
-	tries       tries       // of the job that the worker has
+	tries       tries       // of the job that the worker has; zero when it has none
 	pass        passage     // through the gate, of that
 	told        bool        // the limiter, of its last attempt
 	asked       asked       // about that, now
@@ -227,7 +227,7 @@ func (w *worker[T, R]) run(t task[T, R]) {
 		w.help(t.call.bulk)
 		return
 	}
-	if w.tries = (tries{}); t.call != nil && t.call.tries.n > 0 {
+	if t.call != nil && t.call.tries.n > 0 {
 		t.job, w.tries = t.call.takeJob(), w.pool.backlog.takeBack(t.call)
 	}
 	for again := true; again; {
