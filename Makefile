@@ -45,7 +45,7 @@ build: ## compile every module
 
 test: ## test every module with the race detector, shuffled; the root module with 1, 2 and 8 CPUs; and in full, without it, what takes ten times as long with it
 	@$(EACH) go test -race -short -shuffle=on $$(test "$$m" != . || echo -cpu=1,2,8) ./... $(DONE)
-	@$(EACH) case "$$m" in (. | ./modeltest) go test -shuffle=on ./... ;; esac $(DONE)
+	@$(EACH) case "$$m" in (. | ./modeltest | ./mutants) go test -shuffle=on ./... ;; esac $(DONE)
 
 race: ## test every module with the race detector, and nothing cut short
 	@$(EACH) go test -race -timeout=2h -shuffle=on $$(test "$$m" != . || echo -cpu=1,2,8) ./... $(DONE)

@@ -29,7 +29,9 @@ func TestPatches(t *testing.T) {
 			dir := t.TempDir()
 			require.NoError(t, copyLibrary("..", dir))
 			require.NoError(t, m.apply(t.Context(), dir))
-			assert.NoError(t, check(files, imports, dir))
+			if !testing.Short() {
+				assert.NoError(t, check(files, imports, dir))
+			}
 			assert.Regexp(t, `^[A-Z].*\.$`, m.what)
 			for line := range strings.Lines(string(m.patch)) {
 				if file, ok := strings.CutPrefix(line, "+++ b/"); ok {
