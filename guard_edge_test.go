@@ -444,8 +444,8 @@ func TestNoJobSharesAChunkWithAProbe(t *testing.T) {
 		begun, had := time.Now(), 0
 		results, errf := p.Stream(t.Context(), func(yield func(int) bool) {
 			for n := range short + 1 + long {
-				if n == short+1 {
-					time.Sleep(time.Millisecond) // the pool pauses now
+				if n == short || n == short+1 {
+					time.Sleep(time.Millisecond) // all before have run; and then the pool pauses
 				}
 				yield(n)
 			}
