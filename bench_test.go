@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,83 @@ func barePool(workers, buffer, n int) {
 		count++
 	}
 	mustEqual(count, n)
+}
+
+// guardedPool is barePool with what the guarantees need at the least, written by hand: an
+// entry for each job, so that the jobs channel is not closed while somebody sends; an end of
+// each job, after which its context lends nothing; waits that something else may end; a look
+// at the submitter's context; jobs that may belong to a call; results with their attempts.
+func guardedPool(workers, buffer, n int) {
+	type task struct {
+		job  int
+		call *int
+	}
+	type count struct {
+		_ [128]byte
+		atomic.Uint64
+		_ [128]byte
+	}
+	jobs := make(chan task, buffer)
+	results := make(chan workerpool.Result[int, int], buffer)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	closed, wake := make(chan struct{}), make(chan struct{})
+	var accepted count
+	var wg sync.WaitGroup
+	var fn workerpool.Func[int, int] = noop
+	for range workers {
+		wg.Go(func() {
+			var ended count
+			var t task
+			for ok := true; ; {
+				select {
+				case t, ok = <-jobs:
+				default:
+					select {
+					case t, ok = <-jobs:
+					case <-wake:
+					}
+				}
+				if !ok {
+					return
+				}
+				if t.call != nil {
+					panic("nobody calls")
+				}
+				value, err := fn(context.Background(), t.job)
+				if lent := ended.Add(2)&1 != 0; lent {
+					panic("nobody lends")
+				}
+				results <- workerpool.Result[int, int]{Job: t.job, Value: value, Err: err, Attempts: 1}
+			}
+		})
+	}
+	go func() {
+		wg.Wait()
+		close(results)
+	}()
+	go func() {
+		for i := range n {
+			if open := accepted.Add(2)&1 == 0; !open || ctx.Err() != nil {
+				panic("nobody closes")
+			}
+			select {
+			case jobs <- task{job: i}:
+			default:
+				select {
+				case jobs <- task{job: i}:
+				case <-ctx.Done():
+				case <-closed:
+				}
+			}
+		}
+		close(jobs)
+	}()
+	got := 0
+	for range results {
+		got++
+	}
+	mustEqual(got, n)
 }
 
 // bareGoroutines starts a goroutine for each job, at most workers at once.
@@ -282,7 +360,7 @@ func eachSize(b *testing.B, n int, contenders ...contender) {
 }
 
 func BenchmarkSubmit(b *testing.B) {
-	eachSize(b, 100_000, contender{"bare", barePool}, contender{"goroutines", bareGoroutines}, contender{"pool", submitResults})
+	eachSize(b, 100_000, contender{"bare", barePool}, contender{"guarded", guardedPool}, contender{"goroutines", bareGoroutines}, contender{"pool", submitResults})
 }
 
 func BenchmarkTrySubmit(b *testing.B) {
@@ -298,7 +376,7 @@ func BenchmarkDo(b *testing.B) {
 func TestBenchmarksRun(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	for _, run := range []func(workers, buffer, n int){
-		barePool, bareGoroutines, submitResults, trySubmitResults, bareCalls, goroutineCalls, do,
+		barePool, guardedPool, bareGoroutines, submitResults, trySubmitResults, bareCalls, goroutineCalls, do,
 	} {
 		for _, buffer := range []int{0, 16} {
 			run(3, buffer, 100)
