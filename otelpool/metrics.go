@@ -21,6 +21,8 @@
 //	workerpool.queue.size             updowncounter, {task}: jobs that wait for a worker
 //	workerpool.queue.capacity         updowncounter, {task}: how many may
 //	workerpool.queue.oldest.age       gauge, s: how long the oldest has waited; takes WithTiming
+//	workerpool.call.waiting           updowncounter, {call}: calls of Submit and Do that wait for a place
+//	workerpool.call.short             updowncounter, {call}: bulk calls that have jobs for more workers than there are
 //	workerpool.result.unread          updowncounter, {result}: results that nobody has read
 //	workerpool.task.retrying          updowncounter, {task}: jobs that wait for their next attempt
 //	workerpool.paused                 updowncounter, {pool}: 1 from a RetryAfter until jobs may start as ever, else 0
@@ -120,7 +122,7 @@ func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, 
 // instruments are those that are read when the SDK collects.
 type instruments struct {
 	workers, limit, queued, capacity, unread metric.Int64ObservableUpDownCounter
-	retrying, paused                         metric.Int64ObservableUpDownCounter
+	waiting, short, retrying, paused         metric.Int64ObservableUpDownCounter
 	oldest, remaining                        metric.Float64ObservableGauge
 	submitted, completed, rejected           metric.Int64ObservableCounter
 	attempted, retried, throttled, timedOut  metric.Int64ObservableCounter
@@ -136,6 +138,8 @@ func newInstruments(m metric.Meter) *instruments {
 	i.limit = i.upDown("workerpool.worker.limit", "{worker}", "How many jobs may run at once.")
 	i.queued = i.upDown("workerpool.queue.size", "{task}", "Jobs that wait for a worker.")
 	i.capacity = i.upDown("workerpool.queue.capacity", "{task}", "How many jobs may wait for a worker.")
+	i.waiting = i.upDown("workerpool.call.waiting", "{call}", "Calls of Submit and Do that wait for a place.")
+	i.short = i.upDown("workerpool.call.short", "{call}", "Bulk calls that have jobs for more workers than there are.")
 	i.unread = i.upDown("workerpool.result.unread", "{result}", "Results that nobody has read.")
 	i.retrying = i.upDown("workerpool.task.retrying", "{task}", "Jobs that wait for their next attempt.")
 	i.paused = i.upDown("workerpool.paused", "{pool}", "1 from a RetryAfter until jobs may start as ever, else 0.")
@@ -188,6 +192,8 @@ func (i *instruments) observe(o metric.Observer, s workerpool.Stats, n outcomes.
 	o.ObserveInt64(i.limit, int64(s.Workers), pool)
 	o.ObserveInt64(i.queued, int64(s.Queued), pool)
 	o.ObserveInt64(i.capacity, int64(s.Capacity), pool)
+	o.ObserveInt64(i.waiting, int64(s.Waiting), pool)
+	o.ObserveInt64(i.short, int64(s.Short), pool)
 	o.ObserveInt64(i.unread, int64(s.Unread), pool)
 	o.ObserveInt64(i.submitted, count(n.Submitted), pool)
 	o.ObserveInt64(i.completed, count(n.OK), with(outcome("ok")))

@@ -282,6 +282,30 @@ func TestSpansOfAJobThatIsNotTriedAgain(t *testing.T) {
 	})
 }
 
+// Those who have more for a pool than it can take.
+func TestMetricsOfDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t)
+		registration, err := otelpool.Observe(k.providers, k.pool)
+		require.NoError(t, err)
+		wants := func(waiting, short int64) {
+			t.Helper()
+			time.Sleep(time.Second)
+			m := k.metrics(t)
+			assert.Equal(t, waiting, sum(t, m["workerpool.call.waiting"]))
+			assert.Equal(t, short, sum(t, m["workerpool.call.short"]))
+		}
+		go func() { _, _ = k.pool.Map(t.Context(), []int{60, 60, 60}) }()
+		wants(0, 1)
+		for range 3 { // two are in the queue
+			go func() { _, _ = k.pool.Do(t.Context(), 60) }()
+		}
+		wants(1, 1)
+		assert.NoError(t, registration.Unregister())
+		k.pool.Stop()
+	})
+}
+
 func TestMetricsOfAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)

@@ -11,6 +11,8 @@
 //	workerpool_workers_limit{pool}                 gauge: of WithWorkers or Resize
 //	workerpool_queue_tasks{pool}                   gauge: jobs that wait for a worker
 //	workerpool_queue_capacity{pool}                gauge: how many may
+//	workerpool_waiting_calls{pool}                 gauge: calls of Submit and Do that wait for a place
+//	workerpool_short_calls{pool}                   gauge: bulk calls that have jobs for more workers than there are
 //	workerpool_results_unread{pool}                gauge: results that nobody has read
 //	workerpool_retrying_tasks{pool}                gauge: jobs that wait for their next attempt
 //	workerpool_paused{pool}                        gauge: 1 from a RetryAfter until jobs may start as ever, else 0
@@ -94,6 +96,8 @@ var (
 	limit     = desc("workers_limit", "How many jobs may run at once.")
 	queued    = desc("queue_tasks", "Jobs that wait for a worker.")
 	capacity  = desc("queue_capacity", "How many jobs may wait for a worker.")
+	waiting   = desc("waiting_calls", "Calls of Submit and Do that wait for a place.")
+	short     = desc("short_calls", "Bulk calls that have jobs for more workers than there are.")
 	unread    = desc("results_unread", "Results that nobody has read.")
 	submitted = desc("tasks_submitted_total", "Jobs that were accepted.")
 	completed = desc("tasks_completed_total", "Jobs that have an outcome.", "outcome")
@@ -114,7 +118,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		workers, limit, queued, capacity, unread, submitted, completed, rejected,
+		workers, limit, queued, capacity, waiting, short, unread, submitted, completed, rejected,
 		attempts, retries, throttled, timeouts, retrying, paused, remaining, oldest, longest, wait, run,
 	} {
 		to <- d
@@ -150,6 +154,8 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts)
 	gauge(limit, float64(s.Workers))
 	gauge(queued, float64(s.Queued))
 	gauge(capacity, float64(s.Capacity))
+	gauge(waiting, float64(s.Waiting))
+	gauge(short, float64(s.Short))
 	gauge(unread, float64(s.Unread))
 	counter(submitted, n.Submitted)
 	counter(completed, n.OK, "ok")

@@ -196,6 +196,33 @@ func TestCollector_Throttled(t *testing.T) {
 	})
 }
 
+const wantDemand = `
+# HELP workerpool_short_calls Bulk calls that have jobs for more workers than there are.
+# TYPE workerpool_short_calls gauge
+workerpool_short_calls{pool="batch"} 1
+workerpool_short_calls{pool="thumbs"} 0
+# HELP workerpool_waiting_calls Calls of Submit and Do that wait for a place.
+# TYPE workerpool_waiting_calls gauge
+workerpool_waiting_calls{pool="batch"} 0
+workerpool_waiting_calls{pool="thumbs"} 2
+`
+
+// Those who have more for a pool than it can take.
+func TestCollector_Demand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		thumbs, batch := newPool(t, "thumbs"), newPool(t, "batch")
+		c := prompool.NewCollector(thumbs, batch)
+		for range 6 { // two run, two are in the queue
+			go func() { _, _ = thumbs.Do(t.Context(), 60) }()
+		}
+		go func() { _, _ = batch.Map(t.Context(), []int{60, 60, 60}) }()
+		time.Sleep(time.Second)
+		assert.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(wantDemand), "workerpool_short_calls", "workerpool_waiting_calls"))
+		thumbs.Stop()
+		batch.Stop()
+	})
+}
+
 // histogram finds one among what was gathered.
 func histogram(t *testing.T, g prometheus.Gatherer, name, outcome string) *dto.Histogram {
 	t.Helper()
