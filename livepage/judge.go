@@ -54,6 +54,8 @@ func judge(p Pool, trend int, usual float64) (State, string) {
 		return Limited, p.limited(trend)
 	case all && p.saturated(trend):
 		return Saturated, p.saturation()
+	case all && p.Short > 0:
+		return Busy, p.busy() + ", and " + p.wanted() + p.later() + "."
 	case all:
 		return Busy, p.busy() + ", and the queue does not grow" + p.later() + "."
 	case p.Busy > 0 || p.Rates.Come > 0 || p.Retrying > 0:
@@ -129,6 +131,14 @@ func (p Pool) saturation() string {
 }
 
 func (p Pool) busy() string { return fmt.Sprintf("%d of %d workers busy", p.Busy, p.Workers) }
+
+// wanted says that bulk calls have jobs for more workers, which are not in the queue.
+func (p Pool) wanted() string {
+	if p.Short == 1 {
+		return "a call with many jobs has some for more"
+	}
+	return fmt.Sprintf("%d calls with many jobs have some for more", p.Short)
+}
 
 // left is what a pool still has to do that starts nothing for now, or accepts nothing more.
 func (p Pool) left() string {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -154,6 +155,15 @@ func TestStates(t *testing.T) {
 		{livepage.Busy, "2 of 2 workers busy, and the queue does not grow", func(t *testing.T, p pool) {
 			assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
 			assert.NoError(t, p.TrySubmit(sleeps(time.Hour)))
+		}},
+		{livepage.Busy, "2 of 2 workers busy, and a call with many jobs has some for more.", func(t *testing.T, p pool) {
+			go func() { _, _ = p.Map(t.Context(), slices.Repeat([]func() error{sleeps(time.Hour)}, 3)) }()
+		}},
+		{livepage.Busy, "2 of 2 workers busy, and 2 calls with many jobs have some for more.", func(t *testing.T, p pool) {
+			for range 2 {
+				go func() { _, _ = p.Collect(t.Context(), slices.Repeat([]func() error{sleeps(time.Hour)}, 3)) }()
+				synctest.Wait()
+			}
 		}},
 		{livepage.Saturated, "6 workers instead of 2 would keep up", func(t *testing.T, p pool) {
 			go func() {
