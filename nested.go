@@ -220,13 +220,7 @@ func (p *Pool[T, R]) runLent(outer *jobContext, t task[T, R]) <-chan struct{} {
 	p.mu.Lock()
 	p.workers[w] = struct{}{} // for Stats, until past has what it did
 	p.mu.Unlock()
-	go w.workLent(outer, back, func() {
-		if p.ctx.Err() != nil {
-			w.refuse(t)
-		} else {
-			w.run(t)
-		}
-	})
+	go w.workLent(outer, back, func() { w.run(t) })
 	return back
 }
 
