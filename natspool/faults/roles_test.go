@@ -150,8 +150,6 @@ func work(spec workerSpec) int {
 		switch command {
 		case "stats":
 			say("stats", "", 0, p.Stats())
-		case "memory":
-			say("memory", "", residentKiB(), nil)
 		case "leave":
 			go once.Do(func() {
 				if err := p.Leave(context.Background()); err != nil {
@@ -271,21 +269,6 @@ func readDeliveries(spec setting) int {
 		say("got", "", d.Job.N, nil)
 		if d.Ack() == nil {
 			say("acknowledged", "", d.Job.N, nil)
-		}
-	}
-	return 0
-}
-
-// residentKiB is how much memory this process has.
-func residentKiB() int {
-	data, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, _ := strconv.Atoi(strings.Fields(rest)[0])
-			return n
 		}
 	}
 	return 0
