@@ -14,8 +14,10 @@ import (
 // in its queue, where it is given to nobody: it takes a place, its id is in use, and those who
 // wait until all is finished wait for ever. Workers look for such orphans.
 
-// sweepEvery is how often they do. An orphan is one that was found twice: where there are replicas,
-// a job is acknowledged a moment before it is removed.
+// sweepEvery is how often they do, from their start on. An orphan is removed as soon as its result is
+// found, since that may be gone when one looks again ([WithKeepResults]). One without is
+// an orphan only if it was found twice: where there are replicas, a job is acknowledged a moment
+// before it is removed.
 const sweepEvery = 10 * time.Second
 
 // orphan is a place in a stream.
@@ -29,7 +31,7 @@ func (w *worker) sweep(done <-chan struct{}) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	var found map[orphan]bool
-	for again(tick, done) {
+	for more := true; more; more = again(tick, done) {
 		ctx, cancel := context.WithTimeout(w.pulling, sweepEvery)
 		found = w.sweepOnce(ctx, found)
 		cancel()
@@ -59,23 +61,26 @@ func (w *worker) sweepQueue(ctx context.Context, s jetstream.Stream, consumer, s
 		if err != nil || msg.Sequence > cons.CachedInfo().AckFloor.Stream {
 			return
 		}
-		if o := (orphan{cons.CachedInfo().Stream, msg.Sequence}); !before[o] || !w.adopt(ctx, s, msg) {
+		if o := (orphan{cons.CachedInfo().Stream, msg.Sequence}); !w.adopt(ctx, s, msg, before[o]) {
 			found[o] = true
 		}
 		seq = msg.Sequence + 1
 	}
 }
 
-// adopt removes an orphan that is finished, and reports whether it has. One that has no result is of a
-// server that has lost that, with the power of its machine: it is put where delayed
-// jobs are, due at once.
-func (w *worker) adopt(ctx context.Context, s jetstream.Stream, msg *jetstream.RawStreamMsg) bool {
+// adopt removes an orphan that is finished, and reports whether it has. One that has no result, also when
+// it is found again, is of a server that has lost that, with the power of its machine: it is put where
+// delayed jobs are, due at once.
+func (w *worker) adopt(ctx context.Context, s jetstream.Stream, msg *jetstream.RawStreamMsg, foundAgain bool) bool {
 	a, ok := addressOf(msg.Subject)
 	if !ok {
 		return false
 	}
 	_, err := w.r.results.GetLastMsgForSubject(ctx, w.r.subject("res", a.String()))
 	switch {
+	case err == nil:
+	case !foundAgain:
+		return false
 	case isPrivate(a.mailbox): // whose results are soon gone, as who waits for them is
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		w.cfg.logger.Warn("natspool: the server has lost what became of a job; it runs again", "pool", w.cfg.name, "id", a.id)
@@ -83,7 +88,7 @@ func (w *worker) adopt(ctx context.Context, s jetstream.Stream, msg *jetstream.R
 		if _, err := w.r.js.PublishMsg(ctx, later, jetstream.WithScheduleAt(time.Now()), jetstream.WithScheduleTarget(w.r.subject("due", a.String()))); err != nil {
 			return false
 		}
-	case err != nil:
+	default:
 		return false
 	}
 	return s.DeleteMsg(ctx, msg.Sequence) == nil

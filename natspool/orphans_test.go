@@ -46,8 +46,9 @@ func TestOrphans(t *testing.T) {
 	}
 
 	found := w.sweepOnce(ctx, nil)
-	assert.Len(t, found, 3)
-	for _, a := range []address{finished, lost, private, held} {
+	assert.Len(t, found, 2)
+	assert.False(t, there(finished), "its result may be gone when one looks again")
+	for _, a := range []address{lost, private, held} {
 		assert.True(t, there(a), "%v was removed when it was found for the first time", a)
 	}
 	assert.Empty(t, w.sweepOnce(ctx, found))
