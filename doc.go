@@ -96,7 +96,7 @@
 //
 // # When something simpler is better
 //
-// A loop, where the jobs are few or fast: a job costs some 200 ns through Submit and some
+// A loop, where the jobs are few or fast: a job costs 0.1 to 0.3 µs through Submit and 1 to
 // 2 µs through Do. A goroutine for each and a [sync.WaitGroup], where all may run at
 // once. Package errgroup of golang.org/x/sync for the first error of some different
 // functions. One goroutine and a channel for work in the background that need not be
