@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/trace"
 	"sync/atomic"
@@ -252,14 +253,22 @@ func (p *Pool[T, R]) logLost(err error) {
 		what, err = "a job's "+asked.what, asked.failed
 	}
 	if err, ok := err.(*PanicError); ok { //nolint:errorlint // the pool's own, not one that Func returned wrapped
-		go logPanic(p.name, what, err) // on a goroutine of its own: a log handler may do what a Func may
+		logPanic(p.name, what, err)
 	}
 }
 
+// logPanic returns when the panic is logged: whoever waits for the pool, and then ends the
+// program, would lose it otherwise. It takes a goroutine of its own, since a log handler may
+// do what a Func may.
 func logPanic(pool, what string, err *PanicError) {
-	defer func() { _ = recover() }()
-	slog.Error("workerpool: "+what+" panicked, and nobody is there to receive that",
-		"pool", pool, "panic", err.Error(), "stack", string(err.Stack))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { _ = recover() }()
+		slog.Error("workerpool: "+what+" panicked, and nobody is there to receive that",
+			"pool", pool, "panic", fmt.Sprint(err.Value), "stack", string(err.Stack))
+	}()
+	<-done
 }
 
 // await waits for the result of c, or until its caller leaves because ctx has ended.

@@ -221,7 +221,8 @@
 // A panic of a job is captured, with its stack, as the error of that one job, at once.
 // Where nobody is there to receive it, since the caller of a Do has left before, another job
 // of the same Map has failed, the range over a stream was left, or the pool is one
-// WithoutResults, it is logged by [slog.Error], unless a hook Done has seen it. Errors of
+// WithoutResults, it is logged by [slog.Error], unless a hook Done has seen it. The job is not
+// over until the log's handler has returned, which therefore must not wait for the pool. Errors of
 // the pool that come from a context wrap both its Err and its [context.Cause]. No
 // error text of the pool contains a job.
 //

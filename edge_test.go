@@ -159,9 +159,7 @@ func (oddHandler) Handle(_ context.Context, r slog.Record) error {
 }
 
 func TestG07_LogHandlerThatPanicsOrExits(t *testing.T) {
-	old := slog.Default()
-	slog.SetDefault(slog.New(oddHandler{}))
-	defer slog.SetDefault(old)
+	setLog(t, oddHandler{})
 	for _, value := range []string{"exit", "panic"} {
 		bubble(t, func(t *testing.T) {
 			gate := make(chan struct{})

@@ -35,8 +35,9 @@ type JobInfo struct {
 // Hooks are functions that a pool calls as things happen to its jobs, for logs, metrics
 // and traces: see [WithHooks]. Any of them may be nil.
 //
-// For each job of Submit and Do that is brought to a pool which is open: Queued, then Started
-// if it runs, then Done, once, whatever becomes of it. Each is called after the one before has
+// For each job of Submit and Do that is brought to a pool which is open, and not turned away at
+// once (by a full queue from TrySubmit or TryDo, or because its context has ended): Queued, then
+// Started if it runs, then Done, once, whatever becomes of it. Each is called after the one before has
 // returned. With [WithRetry], Started is called for each attempt, and Retrying after each that
 // another one is to follow. Of the jobs of bulk calls, those that run have Started and Done. A
 // refused call has Rejected; if its job was waiting for a place, Done comes first, and says
@@ -98,7 +99,7 @@ func (h *hooked) seesDone() bool {
 // guard is deferred around each call of a hook.
 func (h *hooked) guard(hook string) {
 	if v := recover(); v != nil {
-		go logPanic(h.pool, "the hook "+hook, newPanicError(v))
+		logPanic(h.pool, "the hook "+hook, newPanicError(v))
 	}
 }
 

@@ -18,6 +18,9 @@ import (
 // is told how each attempt ended, with nil where it succeeded, so that it can learn: that of
 // package autotune finds a quota in this way. A limiter that panics or calls runtime.Goexit
 // has done so in place of the job, whose error says so, and wraps what Func returned, if it did.
+//
+// A limiter must not wait for the pool that it limits, by Do for instance: its job has a worker,
+// and no place yet that it could lend.
 type Limiter interface {
 	Wait(ctx context.Context) error
 }
@@ -92,7 +95,7 @@ func (w *worker[T, R]) tellLimiter(err error) {
 		defer close(done)
 		defer func() {
 			if v := recover(); v != nil {
-				go logPanic(w.pool.name, "the Observe of a limiter", newPanicError(v))
+				logPanic(w.pool.name, "the Observe of a limiter", newPanicError(v))
 			}
 		}()
 		observe(err)

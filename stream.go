@@ -329,6 +329,6 @@ func (s *stream[T, R]) logUnread() {
 	}
 	var caught *PanicError
 	if errors.As(s.inputErr, &caught) {
-		go logPanic(s.bulk.pool.name, "the input of a stream", caught)
+		logPanic(s.bulk.pool.name, "the input of a stream", caught)
 	}
 }
