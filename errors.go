@@ -98,12 +98,13 @@ type ShutdownError struct {
 	Running int   // jobs that a worker still had: inside Func, or their result waited for room; and those that waited for their next attempt
 	NotRun  int   // what was in the queue, or waited for a limiter: jobs, which will not run, but for those of a Do whose caller had left; and workers that bulk calls waited for
 	Unread  int   // results on Results that nobody had read
+	Bulk    int   // bulk calls and streams that were not finished
 	Err     error // why: wraps the cause of the context that ended
 }
 
 // Error names the pool, the cause and the numbers.
 func (e *ShutdownError) Error() string {
-	return fmt.Sprintf("%v (%d running, %d not run, %d results unread)", e.Err, e.Running, e.NotRun, e.Unread)
+	return fmt.Sprintf("%v (%d running, %d not run, %d results unread%s)", e.Err, e.Running, e.NotRun, e.Unread, bulkCalls(e.Bulk))
 }
 
 // Unwrap returns Err.
@@ -118,6 +119,7 @@ func (p *Pool[T, R]) shutdownError(ctx context.Context) error {
 		Running: l.running + p.backlog.waitingRetries(),
 		NotRun:  max(0, int(p.refused.Load()+max(0, p.heldNew.Load())-p.deserted.Load())+max(0, l.waiting-int(p.backlog.queued.Load()))+held),
 		Unread:  l.unread,
+		Bulk:    l.bulks,
 		Err:     p.contextError(ctx, "Shutdown"),
 	}
 }
@@ -160,13 +162,7 @@ func (e *fullError) Unwrap() error { return ErrFull }
 type load struct{ waiting, running, unread, bulks, held, retrying int }
 
 func (l load) String() string {
-	s := fmt.Sprintf("(%d waiting, %d running, %d results unread", l.waiting, l.running, l.unread)
-	switch {
-	case l.bulks == 1:
-		s += ", 1 bulk call"
-	case l.bulks > 1:
-		s += fmt.Sprintf(", %d bulk calls", l.bulks)
-	}
+	s := fmt.Sprintf("(%d waiting, %d running, %d results unread%s", l.waiting, l.running, l.unread, bulkCalls(l.bulks))
 	if l.held > 0 {
 		s += fmt.Sprintf(", %d held back", l.held)
 	}
@@ -174,6 +170,17 @@ func (l load) String() string {
 		s += fmt.Sprintf(", %d to be tried again", l.retrying)
 	}
 	return s + ")"
+}
+
+// bulkCalls is what an error says of them behind other numbers.
+func bulkCalls(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 bulk call"
+	}
+	return fmt.Sprintf(", %d bulk calls", n)
 }
 
 // closedError says that nothing is accepted any more, and why if the pool was

@@ -139,5 +139,5 @@ func Example_expvar() {
 
 	fmt.Println(expvar.Get("pool.double"))
 	// Output:
-	// {"name":"double","closed":false,"workers":2,"busy":0,"queued":0,"capacity":128,"waiting":0,"short":0,"unread":0,"held":0,"retrying":0,"accepted":0,"completed":0,"failed":0,"panicked":0,"notRun":0,"attempts":0,"retries":0,"throttled":0,"timedOut":0,"rejected":0}
+	// {"name":"double","closed":false,"workers":2,"busy":0,"queued":0,"capacity":128,"waiting":0,"bulk":0,"short":0,"unread":0,"held":0,"retrying":0,"accepted":0,"completed":0,"failed":0,"panicked":0,"notRun":0,"attempts":0,"retries":0,"throttled":0,"timedOut":0,"rejected":0}
 }

@@ -48,7 +48,9 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 // When ctx ends first, Shutdown cancels the pool with the cause of ctx and returns
 // at once, without waiting for the jobs that run, with a [*ShutdownError] that
 // wraps the cause and counts what was left. No outcome is lost by that: they still
-// come on Results, or from Stop. If the pool is cancelled some other way, Shutdown
+// come on Results, or from Stop. The jobs that run see that cause: one of your own, by
+// [context.WithTimeoutCause], tells this end from deadlines of theirs, where they return it.
+// If the pool is cancelled some other way, Shutdown
 // returns the same kind of error with that cause, once the running jobs, or ctx, have
 // ended.
 //
@@ -57,7 +59,7 @@ func (p *Pool[T, R]) wait(ctx context.Context, op string) error {
 //
 // As for Submit, somebody has to read Results once it is full. Shutdown given
 // the context of a job of this pool would wait for that job: it closes the intake,
-// does not wait, and returns an error. With a nil ctx it does nothing but that.
+// does not wait, and returns an error. With a nil ctx it does nothing, and returns one.
 func (p *Pool[T, R]) Shutdown(ctx context.Context) error {
 	if ctx != nil {
 		p.Close()
@@ -119,8 +121,7 @@ func closedBefore(first, second <-chan struct{}) bool {
 // cancel the context of the pool.
 //
 // When Stop has returned, nothing of the pool is left: no goroutine, no timer, no
-// entry in the context given to WithContext. (A log handler that takes its time over a
-// panic whose caller had left, see [Pool.Do], may still do so.)
+// entry in the context given to WithContext.
 func (p *Pool[T, R]) Stop() []Result[T, R] {
 	if p.ctx == nil { // the zero Pool
 		return nil

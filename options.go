@@ -91,7 +91,7 @@ func (c config) check(ok bool, format string, args ...any) error {
 // WithWorkers sets how many jobs run at once: from 1 to 1<<20. The default is
 // [runtime.GOMAXPROCS](0), which fits jobs that keep a processor busy. Jobs that
 // wait, for a network or a disk, want more: as many as the other side can handle at
-// once. [Pool.Resize] changes the number later.
+// once. [Pool.Resize] changes the number later. Each worker is a goroutine from the start.
 func WithWorkers(n int) Option {
 	return optionFunc(func(c *config) { c.workers = n })
 }

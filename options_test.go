@@ -145,6 +145,10 @@ func TestShutdownErrorText(t *testing.T) {
 	err := &workerpool.ShutdownError{Running: 1, NotRun: 2, Unread: 3, Err: errCause}
 	require.EqualError(t, err, "the cause (1 running, 2 not run, 3 results unread)")
 	assert.ErrorIs(t, err, errCause)
+	err.Bulk = 1
+	require.EqualError(t, err, "the cause (1 running, 2 not run, 3 results unread, 1 bulk call)")
+	err.Bulk = 2
+	require.EqualError(t, err, "the cause (1 running, 2 not run, 3 results unread, 2 bulk calls)")
 }
 
 // The root module needs nothing but the standard library to run.

@@ -21,8 +21,8 @@ type Inspector interface {
 //
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
-// say more than has happened (Accepted may be ahead by calls that are about to be
-// refused), Panicked <= Failed <= Completed <= Attempts, Completed + NotRun <= Accepted, and Busy at
+// say more than has happened (but for Accepted, which while calls begin and end may be off by as
+// many as do, and so go back), Panicked <= Failed <= Completed <= Attempts, Completed + NotRun <= Accepted, and Busy at
 // most counts a worker that is between two jobs. Once nothing moves all of it is exact,
 // and in an idle pool Accepted = Completed + NotRun.
 //
@@ -39,7 +39,8 @@ type Stats struct {
 	Queued   int `json:"queued"`   // jobs that wait for a worker, and workers that bulk calls wait for
 	Capacity int `json:"capacity"` // how many may
 	Waiting  int `json:"waiting"`  // calls of Submit and Do that wait for a place, in the queue or of the job that calls
-	Short    int `json:"short"`    // bulk calls that have jobs for more workers than the pool has
+	Bulk     int `json:"bulk"`     // bulk calls and streams that are not finished: a closed pool goes on until they are
+	Short    int `json:"short"`    // those of them that have jobs for more workers than the pool has
 	Unread   int `json:"unread"`   // results on Results that nobody has read
 	Held     int `json:"held"`     // workers that are not in Busy, with a job that waits for the limiter, a pause, or in place
 	Retrying int `json:"retrying"` // jobs that wait for their next attempt, some of them in the queue again
@@ -52,7 +53,7 @@ type Stats struct {
 	Attempts  uint64 `json:"attempts"`  // calls of Func that have ended: in an idle pool Completed + Retries
 	Retries   uint64 `json:"retries"`   // calls of Func that were not the first of their job, as they begin
 	Throttled uint64 `json:"throttled"` // those of Attempts that brought a RetryAfter
-	TimedOut  uint64 `json:"timedOut"`  // those of Attempts whose time, of WithJobTimeout, was up when they returned
+	TimedOut  uint64 `json:"timedOut"`  // those of Attempts whose time, of WithJobTimeout, was up when they returned (not panicked, nor exited)
 	Rejected  uint64 `json:"rejected"`  // calls that were refused: of Submit and Do one job, of a bulk call all of them
 
 	// PausedUntil is until when no job starts because of RetryAfter, and zero if the pool does
@@ -69,7 +70,8 @@ type Stats struct {
 type Timing struct {
 	// OldestQueued is how long the job has waited that has waited longest, since its
 	// submitter brought it: if it grows, jobs come faster than they are done. It is 0 when none
-	// waits. Jobs of bulk calls do not count: they wait in their input.
+	// waits. Jobs of bulk calls do not count: they wait in their input. In JSON it is in
+	// nanoseconds, as a Duration is, and so is LongestRunning; histograms are in seconds.
 	OldestQueued time.Duration `json:"oldestQueued"`
 	// LongestRunning is how long the attempt has run that has run longest, or 0.
 	LongestRunning time.Duration `json:"longestRunning"`
@@ -115,7 +117,8 @@ func (p *Pool[T, R]) Stats() Stats {
 	s.NotRun = p.notRun.Load()
 	s.Rejected = p.rejected.Load()
 	s.Waiting = int(max(0, p.waiting.Load())) // before entered, which takes those back first that gave up
-	waiting := uint64(s.Waiting) + uint64(max(0, p.bulks.Load()))
+	s.Bulk = int(max(0, p.bulks.Load()))
+	waiting := uint64(s.Waiting) + uint64(s.Bulk)
 	entered := p.ledger.entered() + p.taken.Load()
 	// A submitter who has sent a job still counts as waiting until it runs again, though
 	// the job may be finished by then.

@@ -480,6 +480,36 @@ func TestG04_WaitBesideAStreamSaysWhatItWaitsFor(t *testing.T) {
 	})
 }
 
+// A stream whose input blocks has no job anywhere, and is not finished.
+func TestG04_AStreamWithoutJobsIsSeen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(1, 1)...)
+		defer p.Stop()
+		goOn := make(chan struct{})
+		results, _ := p.Stream(t.Context(), func(yield func(int) bool) {
+			yield(1)
+			<-goOn
+		})
+		assert.Zero(t, p.Stats().Bulk)
+		for range results {
+			p.Close()
+			synctest.Wait()
+			s := p.Stats()
+			assert.Equal(t, 1, s.Bulk)
+			assert.Zero(t, s.Busy+s.Queued+s.Held+s.Retrying+s.Short)
+			ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errOwn)
+			defer cancel()
+			err := p.Shutdown(ctx)
+			assert.EqualError(t, err, "workerpool: Shutdown: the job's own error (0 running, 0 not run, 0 results unread, 1 bulk call)")
+			var left *workerpool.ShutdownError
+			require.ErrorAs(t, err, &left)
+			assert.Equal(t, 1, left.Bulk)
+			close(goOn)
+		}
+		assert.Zero(t, p.Stats().Bulk)
+	})
+}
+
 // What is split off from chunks does not add up.
 func TestG03_AnEndlessStreamWithLongJobsTakesNoMoreMemory(t *testing.T) {
 	heap := func() uint64 {

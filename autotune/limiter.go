@@ -34,7 +34,8 @@ var _ workerpool.Limiter = (*Limiter)(nil)
 // It is for a quota that is a rate, of some attempts a second at least. It never goes below one
 // a second, or one in the time that it was told to wait if that is longer; a quota that is less
 // turns away all the others. And one of a few a second that allows none at once it does not get
-// to stay below.
+// to stay below. It takes the service at its word: where that says to wait for less time than
+// it takes until there is quota again, it learns too low a rate, for a quarter of a minute or so.
 //
 // It has no goroutine and no timer of its own, and needs no closing.
 func NewLimiter() *Limiter { return &Limiter{} }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/internal/inspect"
 )
 
 // Pool is what a [Tuner] steers: every [workerpool.Pool] is one.
@@ -101,7 +102,7 @@ func check(ctx context.Context, pool Pool, cfg Config) error {
 		}
 	}
 	fail(ctx == nil, "Start: the context must not be nil")
-	fail(pool == nil, "Start: the pool must not be nil")
+	fail(inspect.IsNil(pool), "Start: the pool must not be nil")
 	fail(cfg.Min < 1, "Config.Min: %d: must be at least 1", cfg.Min)
 	fail(cfg.Max < cfg.Min, "Config.Max: %d: must be at least Min, %d", cfg.Max, cfg.Min)
 	fail(cfg.Max > maxWorkers, "Config.Max: %d: must be at most %d", cfg.Max, maxWorkers)

@@ -55,6 +55,9 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		tuner, err := autotune.Start(nil, nil, autotune.Config{Min: 1, Max: 1}) //nolint:staticcheck // what is tested
 		assert.EqualError(t, err, "autotune: Start: the context must not be nil\nautotune: Start: the pool must not be nil")
 		assert.Nil(t, tuner)
+		tuner, err = autotune.Start(t.Context(), (*workerpool.Pool[int, int])(nil), autotune.Config{Min: 1, Max: 1})
+		assert.EqualError(t, err, "autotune: Start: the pool must not be nil")
+		assert.Nil(t, tuner)
 
 		untimed, err := workerpool.New(func(context.Context, int) (int, error) { return 0, nil })
 		require.NoError(t, err)

@@ -31,7 +31,7 @@ func judge(p Pool, trend int, usual float64) (State, string) {
 	all := p.Busy >= p.Workers
 	isQuiet := all && p.Quiet >= quiet.Seconds()
 	switch {
-	case p.Closed && p.Busy+p.Queued+p.Held+p.Retrying == 0:
+	case p.Closed && p.Busy+p.Queued+p.Held+p.Retrying+p.Bulk == 0:
 		return Closed, "Closed. It accepts nothing, and has finished all." + p.refuses()
 	case all && p.blocked(isQuiet):
 		return Blocked, fmt.Sprintf("Nobody reads the results, or not fast enough: %d wait, and the workers have one more each. Read Results, or use WithoutResults.", p.Unread)
@@ -142,7 +142,18 @@ func (p Pool) wanted() string {
 
 // left is what a pool still has to do that starts nothing for now, or accepts nothing more.
 func (p Pool) left() string {
-	return fmt.Sprintf("%s, %d more in the queue", p.busy(), p.Queued) + p.later()
+	return fmt.Sprintf("%s, %d more in the queue", p.busy(), p.Queued) + p.goesOn() + p.later()
+}
+
+// goesOn says that there are calls with many jobs, which may have some that are in no queue.
+func (p Pool) goesOn() string {
+	switch p.Bulk {
+	case 0:
+		return ""
+	case 1:
+		return ", 1 call with many jobs goes on"
+	}
+	return fmt.Sprintf(", %d calls with many jobs go on", p.Bulk)
 }
 
 // later says how many jobs wait for their next attempt.

@@ -19,8 +19,10 @@
 package livepage
 
 import (
+	"mime"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,12 +76,12 @@ func New(o Options) *Page {
 }
 
 // Add has the page show pools too, in the order in which they were added. It may be called at
-// any time. A nil pool is ignored. A pool that has ended stays on the page until it is removed.
+// any time. A nil pool is ignored, and so is one that the page shows already. A pool that has ended stays on the page until it is removed.
 func (p *Page) Add(pools ...workerpool.Inspector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, pool := range pools {
-		if inspect.IsNil(pool) {
+		if inspect.IsNil(pool) || shows(p.pools, pool) {
 			continue
 		}
 		p.added++
@@ -101,9 +103,7 @@ func (p *Page) Note(pool workerpool.Inspector, note func() string) {
 	if inspect.IsNil(pool) {
 		return
 	}
-	if !slices.ContainsFunc(p.shown(), func(w *watched) bool { return w.pool == pool }) {
-		p.Add(pool)
-	}
+	p.Add(pool)
 	for _, w := range p.shown() {
 		switch {
 		case w.pool != pool:
@@ -122,6 +122,10 @@ func (p *Page) Remove(pool workerpool.Inspector) {
 	defer p.mu.Unlock()
 	p.pools = slices.DeleteFunc(slices.Clone(p.pools), func(w *watched) bool { return w.pool == pool })
 	p.last.Store(nil)
+}
+
+func shows(pools []*watched, pool workerpool.Inspector) bool {
+	return slices.ContainsFunc(pools, func(w *watched) bool { return w.pool == pool })
 }
 
 func (p *Page) shown() []*watched {
@@ -179,13 +183,31 @@ func format(r *http.Request) string {
 	if f := r.URL.Query().Get("format"); f != "" {
 		return f
 	}
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	for _, f := range []struct{ media, format string }{
-		{"text/event-stream", "events"}, {"text/html", "html"}, {"application/json", "json"},
-	} {
-		if strings.Contains(accept, f.media) {
-			return f.format
+	return accepted(r.Header.Values("Accept"))
+}
+
+// accepted returns the format that the headers Accept like best, of those they like as much the
+// first. Who takes anything gets text.
+func accepted(headers []string) string {
+	formats := map[string]string{"text/event-stream": "events", "text/html": "html", "application/json": "json", "text/plain": "text"}
+	best, most := "text", 0.0
+	for _, accept := range headers {
+		for media := range strings.SplitSeq(accept, ",") {
+			media, params, err := mime.ParseMediaType(media)
+			if f := formats[media]; err == nil && f != "" && quality(params) > most {
+				best, most = f, quality(params)
+			}
 		}
 	}
-	return "text"
+	return best
+}
+
+// quality is how much a media range is liked: 1 unless it says otherwise.
+func quality(params map[string]string) float64 {
+	q, ok := params["q"]
+	if !ok {
+		return 1
+	}
+	n, _ := strconv.ParseFloat(q, 64) // what is no number is not liked
+	return n
 }

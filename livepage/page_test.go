@@ -74,6 +74,11 @@ func TestNegotiation(t *testing.T) {
 	for _, c := range []struct{ url, accept, want, in string }{
 		{"/", browser, "text/html; charset=utf-8", "<!DOCTYPE html>"},
 		{"/", "application/json", "application/json", `"name": "thumbs"`},
+		{"/", "APPLICATION/JSON", "application/json", `"name": "thumbs"`},
+		{"/", "text/html;q=0.1,application/json;q=0.9", "application/json", `"name": "thumbs"`},
+		{"/", "text/html;q=0, application/json", "application/json", `"name": "thumbs"`},
+		{"/", "text/html;q=no", "text/plain; charset=utf-8", "thumbs"},
+		{"/", "image/png, text/plain, text/html", "text/plain; charset=utf-8", "thumbs"},
 		{"/", "*/*", "text/plain; charset=utf-8", "thumbs"},
 		{"/", "", "text/plain; charset=utf-8", "thumbs"},
 		{"/?format=json", browser, "application/json", `"workers": 2`},
@@ -517,6 +522,14 @@ func TestNoPool(t *testing.T) {
 	page := livepage.New(livepage.Options{})
 	page.Add(nil, (*workerpool.Pool[int, int])(nil))
 	assert.Empty(t, view(t, page).Pools)
+}
+
+func TestAPoolIsShownOnce(t *testing.T) {
+	page := livepage.New(livepage.Options{})
+	p := newPool(t, page)
+	defer p.Stop()
+	page.Add(p, p)
+	assert.Len(t, view(t, page).Pools, 1)
 }
 
 // A Describe that blocks keeps viewers, and nobody else.

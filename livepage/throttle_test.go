@@ -152,6 +152,38 @@ func TestAttemptsThatFail(t *testing.T) {
 	})
 }
 
+// A pool that has been closed is not finished as long as a stream of it may go on, though that
+// waits for its input.
+func TestClosedWithAStreamLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := livepage.New(livepage.Options{})
+		p := newPool(t, page)
+		defer p.Stop()
+		ended := make(chan error)
+		goOn := make(chan struct{})
+		stream := func() {
+			results, errf := p.Stream(t.Context(), func(func(func() error) bool) { <-goOn })
+			for range results {
+				t.Error("a result")
+			}
+			ended <- errf()
+		}
+		say := func(want livepage.State) string {
+			time.Sleep(time.Second)
+			q := view(t, page).Pools[0]
+			assert.Equal(t, want, q.State, q.Say)
+			return q.Say
+		}
+		go stream()
+		synctest.Wait()
+		p.Close()
+		assert.Equal(t, "Closed. 0 of 2 workers busy, 0 more in the queue, 1 call with many jobs goes on.", say(livepage.Draining))
+		close(goOn)
+		assert.NoError(t, <-ended)
+		say(livepage.Closed)
+	})
+}
+
 // A pool that has been closed is not finished as long as a job waits for its next attempt.
 func TestClosedWithRetriesLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,8 @@
 //	workerpool.queue.capacity         updowncounter, {task}: how many may
 //	workerpool.queue.oldest.age       gauge, s: how long the oldest has waited; takes WithTiming
 //	workerpool.call.waiting           updowncounter, {call}: calls of Submit and Do that wait for a place
-//	workerpool.call.short             updowncounter, {call}: bulk calls that have jobs for more workers than there are
+//	workerpool.call.bulk              updowncounter, {call}: bulk calls and streams that are not finished
+//	workerpool.call.short             updowncounter, {call}: those of them that have jobs for more workers than there are
 //	workerpool.result.unread          updowncounter, {result}: results that nobody has read
 //	workerpool.task.retrying          updowncounter, {task}: jobs that wait for their next attempt
 //	workerpool.paused                 updowncounter, {pool}: 1 from a RetryAfter until jobs may start as ever, else 0
@@ -102,7 +103,7 @@ func named(v string) attribute.KeyValue   { return attribute.String("workerpool.
 // with the same one the SDK keeps which it likes. The error is one of the API, or says that a pool is nil.
 func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, error) {
 	counters := make([]outcomes.Counter, len(pools))
-	if slices.ContainsFunc(pools, inspect.IsNil) {
+	if slices.ContainsFunc(pools, func(p workerpool.Inspector) bool { return inspect.IsNil(p) }) {
 		return nil, errors.New("otelpool: Observe: pool must not be nil")
 	}
 	m := to.meter()
@@ -122,7 +123,7 @@ func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, 
 // instruments are those that are read when the SDK collects.
 type instruments struct {
 	workers, limit, queued, capacity, unread metric.Int64ObservableUpDownCounter
-	waiting, short, retrying, paused         metric.Int64ObservableUpDownCounter
+	waiting, bulk, short, retrying, paused   metric.Int64ObservableUpDownCounter
 	oldest, remaining                        metric.Float64ObservableGauge
 	submitted, completed, rejected           metric.Int64ObservableCounter
 	attempted, retried, throttled, timedOut  metric.Int64ObservableCounter
@@ -139,6 +140,7 @@ func newInstruments(m metric.Meter) *instruments {
 	i.queued = i.upDown("workerpool.queue.size", "{task}", "Jobs that wait for a worker.")
 	i.capacity = i.upDown("workerpool.queue.capacity", "{task}", "How many jobs may wait for a worker.")
 	i.waiting = i.upDown("workerpool.call.waiting", "{call}", "Calls of Submit and Do that wait for a place.")
+	i.bulk = i.upDown("workerpool.call.bulk", "{call}", "Bulk calls and streams that are not finished.")
 	i.short = i.upDown("workerpool.call.short", "{call}", "Bulk calls that have jobs for more workers than there are.")
 	i.unread = i.upDown("workerpool.result.unread", "{result}", "Results that nobody has read.")
 	i.retrying = i.upDown("workerpool.task.retrying", "{task}", "Jobs that wait for their next attempt.")
@@ -193,6 +195,7 @@ func (i *instruments) observe(o metric.Observer, s workerpool.Stats, n outcomes.
 	o.ObserveInt64(i.queued, int64(s.Queued), pool)
 	o.ObserveInt64(i.capacity, int64(s.Capacity), pool)
 	o.ObserveInt64(i.waiting, int64(s.Waiting), pool)
+	o.ObserveInt64(i.bulk, int64(s.Bulk), pool)
 	o.ObserveInt64(i.short, int64(s.Short), pool)
 	o.ObserveInt64(i.unread, int64(s.Unread), pool)
 	o.ObserveInt64(i.submitted, count(n.Submitted), pool)

@@ -293,6 +293,7 @@ func TestMetricsOfDemand(t *testing.T) {
 			time.Sleep(time.Second)
 			m := k.metrics(t)
 			assert.Equal(t, waiting, sum(t, m["workerpool.call.waiting"]))
+			assert.Equal(t, int64(1), sum(t, m["workerpool.call.bulk"]))
 			assert.Equal(t, short, sum(t, m["workerpool.call.short"]))
 		}
 		go func() { _, _ = k.pool.Map(t.Context(), []int{60, 60, 60}) }()

@@ -24,7 +24,9 @@ import (
 // pool: the error of a job at level Error; a refused call, a job that was accepted and never
 // ran, an attempt that failed, and a pause at level Warn; all else at level Debug. With
 // [workerpool.WithTiming] there is how long the job waited before its first attempt, and how
-// long this one ran. A nil logger is [slog.Default].
+// long this one ran. The lines of pauses and new sizes do not say of which pool: where that
+// matters give the hooks of each pool a logger of its own, made by With. A nil logger is
+// [slog.Default].
 //
 //	level=DEBUG msg="job done" pool=pages id=17 attempt=1 wait=1.2ms run=80ms
 //	level=WARN msg="job tried again" pool=pages id=18 attempt=1 wait=1ms run=2s err=EOF again=250ms
@@ -80,7 +82,7 @@ func attrs(j workerpool.JobInfo) []slog.Attr {
 	return a
 }
 
-// Stuck logs the jobs of a pool that have run for longer than longest, each once, at level
+// Stuck logs the jobs of a pool that have run for longer than longest, each attempt once, at level
 // Warn, with the stack of its goroutine, until ctx ends, also after the pool has. It blocks
 // until then, so give it a goroutine of its own. It looks four times in longest, which must be
 // positive; to get the stacks, when there is something to log, it stops the program for as
@@ -88,9 +90,9 @@ func attrs(j workerpool.JobInfo) []slog.Attr {
 // missing, Stuck says so in the log, at level Error, and returns. A nil logger is [slog.Default].
 func Stuck(ctx context.Context, logger *slog.Logger, pool workerpool.Inspector, longest time.Duration) {
 	logger = orDefault(logger)
-	if inspect.IsNil(pool) || longest <= 0 {
-		logger.LogAttrs(ctx, slog.LevelError, "cannot look for stuck jobs: a pool and a positive time are needed",
-			slog.Bool("pool", !inspect.IsNil(pool)), slog.Duration("longest", longest))
+	if ctx == nil || inspect.IsNil(pool) || longest <= 0 {
+		logger.Error("cannot look for stuck jobs: a context, a pool and a positive time are needed",
+			"context", ctx != nil, "pool", !inspect.IsNil(pool), "longest", longest)
 		return
 	}
 	logger = logger.With("pool", pool.Name())

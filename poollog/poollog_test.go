@@ -173,8 +173,12 @@ func TestStuck_NeedsTiming(t *testing.T) {
 	assert.Contains(t, b.lines()[0], "the pool was made without WithTiming")
 	poollog.Stuck(t.Context(), newLogger(&b, slog.LevelWarn), nil, time.Minute)
 	poollog.Stuck(t.Context(), newLogger(&b, slog.LevelWarn), p, 0)
-	assert.Contains(t, b.lines()[1], "a pool and a positive time are needed")
-	assert.Contains(t, b.lines()[2], "a pool and a positive time are needed")
+	var none context.Context
+	poollog.Stuck(none, newLogger(&b, slog.LevelWarn), p, time.Minute)
+	for i, missing := range []string{"context=true pool=false longest=1m", "context=true pool=true longest=0s", "context=false pool=true"} {
+		assert.Contains(t, b.lines()[1+i], "a context, a pool and a positive time are needed")
+		assert.Contains(t, b.lines()[1+i], missing)
+	}
 }
 
 func TestProgress(t *testing.T) {

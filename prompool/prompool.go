@@ -12,7 +12,8 @@
 //	workerpool_queue_tasks{pool}                   gauge: jobs that wait for a worker
 //	workerpool_queue_capacity{pool}                gauge: how many may
 //	workerpool_waiting_calls{pool}                 gauge: calls of Submit and Do that wait for a place
-//	workerpool_short_calls{pool}                   gauge: bulk calls that have jobs for more workers than there are
+//	workerpool_bulk_calls{pool}                    gauge: bulk calls and streams that are not finished
+//	workerpool_short_calls{pool}                   gauge: those of them that have jobs for more workers than there are
 //	workerpool_results_unread{pool}                gauge: results that nobody has read
 //	workerpool_retrying_tasks{pool}                gauge: jobs that wait for their next attempt
 //	workerpool_paused{pool}                        gauge: 1 from a RetryAfter until jobs may start as ever, else 0
@@ -97,6 +98,7 @@ var (
 	queued    = desc("queue_tasks", "Jobs that wait for a worker.")
 	capacity  = desc("queue_capacity", "How many jobs may wait for a worker.")
 	waiting   = desc("waiting_calls", "Calls of Submit and Do that wait for a place.")
+	bulk      = desc("bulk_calls", "Bulk calls and streams that are not finished.")
 	short     = desc("short_calls", "Bulk calls that have jobs for more workers than there are.")
 	unread    = desc("results_unread", "Results that nobody has read.")
 	submitted = desc("tasks_submitted_total", "Jobs that were accepted.")
@@ -118,7 +120,7 @@ var (
 // Describe implements [prometheus.Collector].
 func (c *Collector) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		workers, limit, queued, capacity, waiting, short, unread, submitted, completed, rejected,
+		workers, limit, queued, capacity, waiting, bulk, short, unread, submitted, completed, rejected,
 		attempts, retries, throttled, timeouts, retrying, paused, remaining, oldest, longest, wait, run,
 	} {
 		to <- d
@@ -155,6 +157,7 @@ func collect(to chan<- prometheus.Metric, s workerpool.Stats, n outcomes.Counts)
 	gauge(queued, float64(s.Queued))
 	gauge(capacity, float64(s.Capacity))
 	gauge(waiting, float64(s.Waiting))
+	gauge(bulk, float64(s.Bulk))
 	gauge(short, float64(s.Short))
 	gauge(unread, float64(s.Unread))
 	counter(submitted, n.Submitted)

@@ -197,6 +197,10 @@ func TestCollector_Throttled(t *testing.T) {
 }
 
 const wantDemand = `
+# HELP workerpool_bulk_calls Bulk calls and streams that are not finished.
+# TYPE workerpool_bulk_calls gauge
+workerpool_bulk_calls{pool="batch"} 1
+workerpool_bulk_calls{pool="thumbs"} 0
 # HELP workerpool_short_calls Bulk calls that have jobs for more workers than there are.
 # TYPE workerpool_short_calls gauge
 workerpool_short_calls{pool="batch"} 1
@@ -217,7 +221,7 @@ func TestCollector_Demand(t *testing.T) {
 		}
 		go func() { _, _ = batch.Map(t.Context(), []int{60, 60, 60}) }()
 		time.Sleep(time.Second)
-		assert.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(wantDemand), "workerpool_short_calls", "workerpool_waiting_calls"))
+		assert.NoError(t, testutil.CollectAndCompare(c, strings.NewReader(wantDemand), "workerpool_bulk_calls", "workerpool_short_calls", "workerpool_waiting_calls"))
 		thumbs.Stop()
 		batch.Stop()
 	})

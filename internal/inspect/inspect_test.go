@@ -17,5 +17,6 @@ func TestIsNil(t *testing.T) {
 	defer p.Stop()
 	assert.False(t, inspect.IsNil(p))
 	assert.True(t, inspect.IsNil(nil))
+	assert.True(t, inspect.IsNil(workerpool.Inspector(nil)))
 	assert.True(t, inspect.IsNil((*workerpool.Pool[int, int])(nil)))
 }
