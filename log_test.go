@@ -73,7 +73,7 @@ func TestLostPanicsAreLoggedBeforeTheEnd(t *testing.T) {
 			go p.Stop() // too late to be of help
 		}},
 		"Stop with a job whose caller has left": {"a job panicked", func(t *testing.T) {
-			p := newPoolOf(t, func(ctx context.Context, _ int) (int, error) { <-ctx.Done(); panic("of mine") })
+			p := newPoolOf(t, func(context.Context, int) (int, error) { time.Sleep(time.Hour); panic("of mine") })
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := p.Do(ctx, 1)
