@@ -144,7 +144,7 @@ type slice[T, R any] struct {
 func (s *slice[T, R]) ready() (n int, ended bool) { return len(s.jobs) - s.next, true }
 
 func (s *slice[T, R]) cut(n int) *chunk[T, R] {
-	c := &chunk[T, R]{first: s.next, jobs: s.jobs[s.next : s.next+n]}
+	c := &chunk[T, R]{first: int64(s.next), jobs: s.jobs[s.next : s.next+n]}
 	s.next += n
 	return c
 }
@@ -164,7 +164,7 @@ type mapping[T, R any] struct {
 
 func (m *mapping[T, R]) cut(n int) *chunk[T, R] {
 	c := m.slice.cut(n)
-	c.values = m.values[c.first : c.first+n]
+	c.values = m.values[c.first : int(c.first)+n]
 	return c
 }
 
@@ -177,12 +177,12 @@ type collecting[T, R any] struct {
 
 func (s *collecting[T, R]) keep(c *chunk[T, R]) {
 	for i := range c.ran {
-		s.bulk.result(&s.results[c.first+i], c, i)
+		s.bulk.result(&s.results[int(c.first)+i], c, i)
 	}
 }
 
 func (s *collecting[T, R]) leaveOut(c *chunk[T, R]) {
 	for i := range c.jobs {
-		s.bulk.result(&s.results[c.first+i], c, i)
+		s.bulk.result(&s.results[int(c.first)+i], c, i)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // after the other. It takes the place of what a job that comes by itself costs: a place
 // in the queue, a context, an entry in each count.
 type chunk[T, R any] struct {
-	first  int     // the index in the input of the first job
+	first  int64   // the index in the input of the first job
 	jobs   []T     //
 	values []R     // what Func returned for them
 	errs   []error // and its errors; nil as long as there are none
@@ -36,7 +36,7 @@ type chunk[T, R any] struct {
 
 // split leaves the first n jobs in c and returns a chunk of the others, which have not begun.
 func (c *chunk[T, R]) split(n int) *chunk[T, R] {
-	rest := &chunk[T, R]{first: c.first + n, jobs: c.jobs[n:], next: c.next, part: true}
+	rest := &chunk[T, R]{first: c.first + int64(n), jobs: c.jobs[n:], next: c.next, part: true}
 	c.jobs, c.next, c.part = c.jobs[:n:n], rest, true
 	if n == 0 {
 		rest.tries, c.tries = c.tries, tries{}
@@ -363,6 +363,6 @@ func (w *worker[T, R]) failed(b *bulk[T, R], c *chunk[T, R], err error, panicked
 	w.place.ran++
 	c.fail(i, err, panicked)
 	if b.failFast {
-		b.fail(c.first+i, err)
+		b.fail(int(c.first)+i, err)
 	}
 }

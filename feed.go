@@ -53,10 +53,10 @@ func (s *stream[T, R]) pull(jobs iter.Seq[T]) (caught *PanicError) {
 
 // put puts a job from the input where workers take it. It reports whether to go on.
 func (s *stream[T, R]) put(job T) bool {
-	s.ring[s.fed&(len(s.ring)-1)] = job
+	s.ring[int(s.fed)&(len(s.ring)-1)] = job
 	s.fed++
-	s.tail.Store(int64(s.fed))
-	if int64(s.fed) > s.bell.Load() && !s.ringBell() {
+	s.tail.Store(s.fed)
+	if s.fed > s.bell.Load() && !s.ringBell() {
 		return false
 	}
 	return s.fed < s.limit || s.awaitRoom()
@@ -79,7 +79,7 @@ func (s *stream[T, R]) ringBell() bool {
 func (s *stream[T, R]) awaitRoom() bool {
 	for {
 		s.full.Store(true)
-		if limit := int(s.had.Load()) + s.window; s.fed < limit {
+		if limit := s.had.Load() + int64(s.window); s.fed < limit {
 			s.full.Store(false)
 			s.limit = min(limit, s.ringLimit())
 			return true
@@ -104,31 +104,31 @@ func ringLength[T any](window int) int {
 
 // ringLimit returns how many jobs may be fed before the ring is full. If it is full now it
 // grows first: there is never more than a window of jobs in it.
-func (s *stream[T, R]) ringLimit() int {
+func (s *stream[T, R]) ringLimit() int64 {
 	s.bulk.mu.Lock()
 	defer s.bulk.mu.Unlock()
-	if n := len(s.ring); s.fed-s.head == n {
+	if n := len(s.ring); int(s.fed-s.head) == n {
 		ring := make([]T, 2*n)
 		for i := s.head; i < s.fed; i++ {
-			ring[i&(2*n-1)] = s.ring[i&(n-1)]
+			ring[int(i)&(2*n-1)] = s.ring[int(i)&(n-1)]
 		}
 		s.ring = ring
 	}
-	return s.head + len(s.ring)
+	return s.head + int64(len(s.ring))
 }
 
 // ready and the other methods of a source follow.
-func (s *stream[T, R]) ready() (n int, ended bool) { return int(s.tail.Load()) - s.head, s.inputEnded }
+func (s *stream[T, R]) ready() (n int, ended bool) { return int(s.tail.Load() - s.head), s.inputEnded }
 
 func (s *stream[T, R]) cut(n int) *chunk[T, R] {
 	c := s.newChunk(n)
 	c.first = s.head
-	at := s.head & (len(s.ring) - 1)
+	at := int(s.head) & (len(s.ring) - 1)
 	m := copy(c.jobs, s.ring[at:])
 	clear(s.ring[at : at+m])
 	copy(c.jobs[m:], s.ring)
 	clear(s.ring[:n-m])
-	s.head += n
+	s.head += int64(n)
 	if s.ordered {
 		s.push(c)
 	}
@@ -176,8 +176,8 @@ func (s *stream[T, R]) leaveOut(c *chunk[T, R]) {
 
 func (s *stream[T, R]) announce(expected int) {
 	bell := int64(math.MaxInt64)
-	if expected < math.MaxInt-s.head {
-		bell = int64(s.head + expected)
+	if int64(expected) < math.MaxInt64-s.head {
+		bell = s.head + int64(expected)
 	}
 	s.bell.Store(bell)
 }

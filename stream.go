@@ -123,9 +123,9 @@ type stream[T, R any] struct {
 	window  int // how many jobs are taken from the input that the consumer has not had
 
 	// The feeder's.
-	ring  []T // its length is a power of two; replaced with the mutex of the call held
-	fed   int // how many jobs it has put there
-	limit int // how many it may without a look
+	ring  []T   // its length is a power of two; replaced with the mutex of the call held
+	fed   int64 // how many jobs it has put there: more than an int holds, where that has 32 bits
+	limit int64 // how many it may without a look
 	_     cacheLine
 	// What both sides look at.
 	tail atomic.Int64  // fed, for those who cut
@@ -137,7 +137,7 @@ type stream[T, R any] struct {
 	_    cacheLine
 
 	// With the mutex of the call held.
-	head        int          // how many jobs are cut
+	head        int64        // how many jobs are cut
 	first, last *chunk[T, R] // in the order of the input, those that run and those that ran; or, not ordered, those that ran
 	spare       []*chunk[T, R]
 	inputEnded  bool
@@ -165,16 +165,24 @@ func (p *Pool[T, R]) stream(ctx context.Context, op string, jobs iter.Seq[T], yi
 	if err != nil {
 		return err
 	}
+	return p.newStream(b, op).run(jobs, yield)
+}
+
+func (p *Pool[T, R]) newStream(b *bulk[T, R], op string) *stream[T, R] {
 	s := &stream[T, R]{bulk: b, ordered: op == "Stream", goroutines: 2, nested: b.outer != nil}
 	s.window = 16 * (p.places() + p.buffer)
 	s.ring = make([]T, ringLength[T](s.window))
-	s.limit = min(s.window, len(s.ring))
+	s.limit = int64(min(s.window, len(s.ring)))
 	s.room, s.news = make(chan struct{}, 1), make(chan struct{}, 1)
 	b.longest = max(1, min(b.longest, s.window/4))
 	b.source = s
+	return s
+}
+
+func (s *stream[T, R]) run(jobs iter.Seq[T], yield func(Result[T, R]) bool) error {
 	go s.feed(jobs)
 	go func() {
-		b.dispatch()
+		s.bulk.dispatch()
 		s.goroutineEnds()
 	}()
 	defer s.leave()

@@ -480,6 +480,24 @@ func TestG04_WaitBesideAStreamSaysWhatItWaitsFor(t *testing.T) {
 	})
 }
 
+// A stream may go on for more jobs than an int has numbers, where that has 32 bits.
+func TestStreamBeyond32Bits(t *testing.T) {
+	for _, op := range []string{"Stream", "StreamUnordered"} {
+		bubble(t, func(t *testing.T) {
+			p := newPoolOf(t, noop, sized(2, 8)...)
+			defer p.Stop()
+			const n = 10_000
+			had := make([]bool, n)
+			err := workerpool.StreamFrom(p, op, math.MaxInt32-n/2, count(n), func(r workerpool.Result[int, int]) bool {
+				had[r.Job] = true
+				return true
+			})
+			assert.NoError(t, err)
+			assert.NotContains(t, had, false)
+		})
+	}
+}
+
 // A stream whose input blocks has no job anywhere, and is not finished.
 func TestG04_AStreamWithoutJobsIsSeen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
