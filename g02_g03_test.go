@@ -228,3 +228,41 @@ func TestG03_SubmitThatGivesUpSaysWhy(t *testing.T) {
 		assert.False(t, errors.Is(err, workerpool.ErrFull))
 	})
 }
+
+// The last workers to leave a pool that ends make room for those who wait until it is small
+// enough, as well as those who resign: else nobody would.
+func TestG05_WhoHoldsIsNotLeftBehind(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		p := newPoolOf(t, noop, sized(1, 1)...)
+		synctest.Wait()
+		workerpool.HoldOneMore(p)
+		synctest.Wait()
+		p.Close()
+		for range p.Results() {
+			t.Error("a result")
+		}
+	})
+}
+
+// The same as it comes about: a ticket of a call that is over, in the hand of a worker that is
+// one too many, while the pool is closed.
+func TestStress_ResizeAndCloseBesideABulkCall(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	for n := range rounds(t, 20000) {
+		p := newPoolOf(t, noop, sized(2+n%3, 1)...)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = p.Map(t.Context(), upTo(3))
+		}()
+		if n%2 == 0 {
+			<-done
+		}
+		_ = p.Resize(1)
+		p.Close()
+		for range p.Results() {
+			t.Error("a result")
+		}
+		<-done
+	}
+}

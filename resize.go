@@ -117,17 +117,18 @@ func (p *Pool[T, R]) resign(w *worker[T, R]) bool {
 	}
 	w.resigned = true
 	p.dismiss(w)
-	p.room.Broadcast()
 	return true
 }
 
-// dismiss is called with mu held, and w is a worker no more.
+// dismiss is called with mu held, and w is a worker no more: those who hold may go on, also in a
+// pool that ends.
 func (p *Pool[T, R]) dismiss(w *worker[T, R]) {
 	p.live.Add(-1)
 	if w.parked {
 		p.ledger.idle.Add(-1)
 	}
 	p.countExcess()
+	p.room.Broadcast()
 }
 
 // hold makes a worker that has taken a job wait until there is room for it to run
