@@ -174,6 +174,61 @@ func TestWhoWaitsForTheLimiterIsInNobodysWay(t *testing.T) {
 	})
 }
 
+// Nor when it begins to wait there after another one has begun to wait for the pool to be small
+// enough.
+func TestWhoWaitsMakesRoomForWhoHolds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := starts{begun: time.Now()}
+		p := newPoolOf(t, func(_ context.Context, n int) (int, error) {
+			s.note()
+			if n == 0 && len(s.times()) == 1 {
+				time.Sleep(time.Minute)
+				return 0, errOwn
+			}
+			return 0, nil
+		}, sized(2, 0, waits(0, 10), upToAttempts(2, 10*time.Hour))...)
+		defer p.Stop()
+		go readAll(p)
+		for n := range 2 { // the second waits for the limiter when the pool shrinks
+			synctest.Wait()
+			require.NoError(t, p.TrySubmit(n))
+		}
+		synctest.Wait()
+		require.NoError(t, p.Resize(1))
+		require.NoError(t, p.Wait(t.Context()))
+		assert.Equal(t, []time.Duration{0, time.Minute, 10*time.Hour + time.Minute}, s.times())
+	})
+}
+
+// An error whose method Error panics, as that of a nil pointer may, does so in nobody's face.
+func TestG07_AnErrorOfALimiterThatCannotBeRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		calls := 0
+		p := newPoolOf(t, func(context.Context, int) (int, error) { return 0, errOwn },
+			sized(1, 8, upToAttempts(2, 0), workerpool.WithLimiter(limiterFunc(func(context.Context) error {
+				if calls++; calls == 2 {
+					return nil
+				}
+				var none *speechless
+				return none
+			})))...)
+		defer p.Stop()
+		_, err := p.Do(t.Context(), 1)
+		assert.EqualError(t, err, "workerpool: job not run: limiter: <nil>")
+		assert.ErrorIs(t, err, workerpool.ErrNotRun)
+		_, err = p.Do(t.Context(), 2)
+		assert.ErrorIs(t, err, errOwn)
+		assert.ErrorContains(t, err, "limiter: <nil>")
+		results, err := p.Collect(t.Context(), []int{3})
+		assert.NoError(t, err)
+		assert.ErrorIs(t, results[0].Err, workerpool.ErrNotRun)
+	})
+}
+
+type speechless struct{ text string }
+
+func (e *speechless) Error() string { return e.text }
+
 // A job that waits for the limiter in a lent place does not make room for another.
 func TestG02_HeldBackInALentPlace(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package workerpool
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 )
@@ -18,6 +19,10 @@ import (
 // is told how each attempt ended, with nil where it succeeded, so that it can learn: that of
 // package autotune finds a quota in this way. A limiter that panics or calls runtime.Goexit
 // has done so in place of the job, whose error says so, and wraps what Func returned, if it did.
+//
+// A nil of Wait need not be followed by an attempt: it is asked again for the same one after a
+// pause that begins meanwhile, and not at all where the pool shrinks. Observe is called only after
+// attempts. So a limiter cannot bound by these two how many run at once: that is for WithWorkers.
 //
 // A limiter must not wait for the pool that it limits, by Do for instance: its job has a worker,
 // and no place yet that it could lend.
@@ -75,6 +80,11 @@ func (w *worker[T, R]) holdBack(n int64) {
 	p.ledger.idle.Add(n)
 	if w.wake != nil {
 		p.heldOwn.Add(n)
+		if n > 0 && p.excess.Load() > 0 { // those who hold may go on
+			p.mu.Lock()
+			p.room.Broadcast()
+			p.mu.Unlock()
+		}
 	}
 	switch {
 	case w.tries.n > 0:
@@ -124,7 +134,9 @@ func (p *Pool[T, R]) stoppedByLimiter(err error) error {
 
 // ofLimiter is what err says of a limiter, where that of a job that has panicked speaks of
 // the job.
-func ofLimiter(err error) string { return strings.TrimPrefix(err.Error(), "workerpool: job ") }
+func ofLimiter(err error) string {
+	return strings.TrimPrefix(fmt.Sprint(err), "workerpool: job ") // fmt contains a panic of Error
+}
 
 // waitHere waits in its place until a job has its next attempt, or ctx ends.
 func (w *worker[T, R]) waitHere(ctx context.Context, wait time.Duration) {
