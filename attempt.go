@@ -34,7 +34,9 @@ func (w *worker[T, R]) try(t *task[T, R]) (again bool) {
 	if out.again {
 		return w.again(t, out)
 	}
-	w.finish(*t, out)
+	ended := *t
+	*t = task[T, R]{} // not to keep the job while the place is not back
+	w.finish(ended, out)
 	return false
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -189,6 +190,51 @@ func TestG11_NothingIsKept(t *testing.T) {
 			require.NoError(t, p.Wait(t.Context()))
 			eventuallyGone(t, &gone, int64(2*n+returned))
 		})
+	}
+}
+
+// Nor while its worker waits for its place, which a goroutine that the job left behind has.
+func TestG11_NothingIsKeptWhileThePlaceIsLent(t *testing.T) {
+	t.Cleanup(func() { goleak.VerifyNone(t) })
+	ways := map[string]func(p *workerpool.Pool[*tracked, int], job *tracked){
+		"Submit": func(p *workerpool.Pool[*tracked, int], job *tracked) {
+			require.NoError(t, p.Submit(t.Context(), job))
+			<-p.Results()
+		},
+		"Do": func(p *workerpool.Pool[*tracked, int], job *tracked) {
+			_, err := p.Do(t.Context(), job)
+			require.NoError(t, err)
+		},
+	}
+	for way, run := range ways {
+		for name, options := range map[string][]workerpool.Option{
+			"plain":   nil,
+			"timeout": {workerpool.WithJobTimeout(time.Hour)},
+			"retry":   {upToAttempts(2, 0)},
+			"timing":  {workerpool.WithTiming()},
+		} {
+			t.Run(way+" "+name, func(t *testing.T) {
+				var gone atomic.Int64
+				gate, inside := make(chan struct{}), make(chan struct{})
+				var left sync.WaitGroup
+				var p *workerpool.Pool[*tracked, int]
+				p = newPoolOf(t, func(ctx context.Context, job *tracked) (int, error) {
+					if job == nil {
+						close(inside)
+						<-gate
+						return 0, nil
+					}
+					left.Go(func() { _, _ = p.Do(ctx, nil) })
+					<-inside
+					return 0, nil
+				}, sized(1, 4, options...)...)
+				defer p.Stop()
+				run(p, track(&gone))
+				eventuallyGone(t, &gone, 1)
+				close(gate)
+				left.Wait()
+			})
+		}
 	}
 }
 
