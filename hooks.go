@@ -51,8 +51,9 @@ type JobInfo struct {
 // called Goexit or never ran has a goroutine of its own, which the other waits for. When a pool
 // is cancelled, those of the jobs in its queue come one after the other.) No lock is held
 // meanwhile, and they may call the pool as a Func may, with the context that they are given.
-// But those that have no context must not wait for the pool: Throttled, and where the call
-// comes from a job Queued and Rejected of TrySubmit. A hook that panics has the panic logged by
+// But some must not wait for the pool: those that have no context, Throttled, and where the call
+// comes from a job Queued and Rejected of TrySubmit; and Done of a job that never ran or was given
+// up between two attempts, which has no place that it could lend. A hook that panics has the panic logged by
 // [slog.Error], and all goes on as if it had returned. One that calls [runtime.Goexit] ends the
 // goroutine: of a submitter his own; in Started it is as if Func had called it, and in Done the
 // job has its outcome already; in Retrying that is the end of the job, with ErrGoexit. What it
@@ -207,11 +208,15 @@ func (h *hooked) throttle(f func(until time.Time), until time.Time) {
 	f(until)
 }
 
-func (h *hooked) resized(from, to int) {
-	for i := range h.hooks {
-		if f := h.hooks[i].Resized; f != nil {
-			h.resize(f, from, to)
-		}
+func (h *hooked) resized(from, to int) { h.resizedFrom(0, from, to) }
+
+func (h *hooked) resizedFrom(i, from, to int) {
+	if i == len(h.hooks) {
+		return
+	}
+	defer h.resizedFrom(i+1, from, to)
+	if f := h.hooks[i].Resized; f != nil {
+		h.resize(f, from, to)
 	}
 }
 

@@ -307,6 +307,23 @@ func TestHooks_DoneHasTheContextOfStarted(t *testing.T) {
 	}
 }
 
+// So it is for hooks of which no job is told.
+func TestHooks_ResizedExits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var told []int
+		tells := workerpool.WithHooks(workerpool.Hooks{Resized: func(_, to int) { told = append(told, to) }})
+		exits := workerpool.WithHooks(workerpool.Hooks{Resized: func(int, int) { runtime.Goexit() }})
+		p := newPoolOf(t, noop, tells, exits, tells)
+		defer p.Stop()
+		go func() {
+			_ = p.Resize(3)
+			t.Error("the hook has ended this goroutine")
+		}()
+		synctest.Wait()
+		assert.Equal(t, []int{3, 3}, told)
+	})
+}
+
 // A hook that ends its goroutine takes nothing away from others: each Queued has its Done.
 func TestHooks_OneExitsOthersDoNot(t *testing.T) {
 	bad := map[string]workerpool.Hooks{
