@@ -85,7 +85,7 @@ func spanName(pool string) string {
 	if pool == "" {
 		return "workerpool.run"
 	}
-	return "workerpool.run " + pool
+	return "workerpool.run " + valid(pool)
 }
 
 func (h *hooks) done(ctx context.Context, j workerpool.JobInfo) {
@@ -106,8 +106,9 @@ func (h *hooks) ended(ctx context.Context, j workerpool.JobInfo, more ...attribu
 	what := outcomeOf(j.Err)
 	span.SetAttributes(append(more, outcome(what))...)
 	if j.Err != nil {
-		span.RecordError(j.Err)
-		span.SetStatus(codes.Error, j.Err.Error())
+		text := valid(j.Err.Error())
+		recordError(span, j.Err, text)
+		span.SetStatus(codes.Error, text)
 	}
 	span.End()
 	if j.Finished.IsZero() { // made without WithTiming

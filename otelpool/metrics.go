@@ -14,7 +14,8 @@
 //
 // Those of Observe are read when the SDK collects, all those of a pool at one moment, and cost
 // nothing in between. Each has the attribute workerpool.name, which is what was given to
-// [workerpool.WithName].
+// [workerpool.WithName]; what of it is not UTF-8 becomes U+FFFD, and so it is with the texts of
+// errors.
 //
 //	workerpool.worker.count           updowncounter, {worker}: workerpool.worker.state is busy, held or idle
 //	workerpool.worker.limit           updowncounter, {worker}: of WithWorkers or Resize
@@ -96,7 +97,7 @@ func (p Providers) tracer() trace.Tracer {
 // attributes that have one of few values.
 func state(v string) attribute.KeyValue   { return attribute.String("workerpool.worker.state", v) }
 func outcome(v string) attribute.KeyValue { return attribute.String("workerpool.task.outcome", v) }
-func named(v string) attribute.KeyValue   { return attribute.String("workerpool.name", v) }
+func named(v string) attribute.KeyValue   { return attribute.String("workerpool.name", valid(v)) }
 
 // Observe has the metrics of pools read whenever the SDK collects, until Unregister of what it
 // returns is called. Each should have a name of its own, by [workerpool.WithName]: of several
