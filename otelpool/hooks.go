@@ -106,7 +106,7 @@ func (h *hooks) ended(ctx context.Context, j workerpool.JobInfo, more ...attribu
 	what := outcomeOf(j.Err)
 	span.SetAttributes(append(more, outcome(what))...)
 	if j.Err != nil {
-		text := valid(j.Err.Error())
+		text := textOf(j.Err)
 		recordError(span, j.Err, text)
 		span.SetStatus(codes.Error, text)
 	}
@@ -122,12 +122,23 @@ func (h *hooks) ended(ctx context.Context, j workerpool.JobInfo, more ...attribu
 }
 
 func outcomeOf(err error) string {
-	var caught *workerpool.PanicError
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.As(err, &caught):
+	case isPanic(err):
 		return "panic"
 	}
 	return "error"
+}
+
+// isPanic reports whether an error is that of a job which panicked. To look for it calls methods
+// of the error, as Unwrap: one that panics is none of the pool's.
+func isPanic(err error) (is bool) {
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	var caught *workerpool.PanicError
+	return errors.As(err, &caught)
 }

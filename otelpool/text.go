@@ -13,6 +13,17 @@ import (
 // text that is not UTF-8 costs all that is sent together with it.
 func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
+// textOf is what an error says. Its methods are of the job, and one that panics, as on a nil
+// pointer, must not leave a span open.
+func textOf(err error) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("%T, whose method Error panicked", err)
+		}
+	}()
+	return valid(err.Error())
+}
+
 // recordError is RecordError of span, with the text given.
 func recordError(span trace.Span, err error, text string) {
 	span.AddEvent("exception", trace.WithAttributes(

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
@@ -102,6 +103,39 @@ func TestErrorsAreRecordedAsBySDK(t *testing.T) {
 			span.End()
 			require.Len(t, k.spans.Ended(), 2)
 			assert.Equal(t, exceptionOf(t, k.spans.Ended()[1]), exceptionOf(t, k.spans.Ended()[0]))
+		}
+	})
+}
+
+// brokenError is an error, with methods that panic where it is nil.
+type brokenError struct{ text string }
+
+func (e *brokenError) Error() string { return e.text }
+func (e *brokenError) Unwrap() error { return errors.New(e.text) }
+
+// recursiveError is an error of which fmt too does not know what it says.
+type recursiveError struct{}
+
+func (e recursiveError) Error() string { panic(e) }
+
+// Whatever the methods of an error do, the span of its attempt ends, and its time is recorded.
+func TestErrorsWhoseMethodsPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for text, err := range map[string]error{
+			"*otelpool_test.brokenError, whose method Error panicked":   (*brokenError)(nil),
+			"otelpool_test.recursiveError, whose method Error panicked": recursiveError{},
+		} {
+			k := newKit(t)
+			p := k.newFailingPool(t, "thumbs", err)
+			_, _ = p.Do(t.Context(), 1)
+			p.Stop()
+			require.Len(t, k.spans.Ended(), 1, text)
+			s := k.spans.Ended()[0]
+			assert.Equal(t, codes.Error, s.Status().Code)
+			assert.Equal(t, text, s.Status().Description)
+			assert.Contains(t, exceptionOf(t, s).Attributes, attribute.String("exception.message", text))
+			assert.Contains(t, s.Attributes(), outcome("error"))
+			assert.Contains(t, k.metrics(t), "workerpool.task.run.duration")
 		}
 	})
 }
