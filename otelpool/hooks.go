@@ -17,18 +17,26 @@ import (
 // and ran, for as many pools as are given them. The error is one of the API.
 func Hooks(to Providers) (workerpool.Hooks, error) {
 	m := to.meter()
-	wait, err := m.Float64Histogram("workerpool.task.wait.duration", metric.WithUnit("s"),
+	wait, err := m.Float64Histogram("workerpool.task.wait.duration", metric.WithUnit("s"), buckets(),
 		metric.WithDescription("How long jobs waited before they ran."))
 	if err != nil {
 		return workerpool.Hooks{}, err
 	}
-	run, err := m.Float64Histogram("workerpool.task.run.duration", metric.WithUnit("s"),
+	run, err := m.Float64Histogram("workerpool.task.run.duration", metric.WithUnit("s"), buckets(),
 		metric.WithDescription("How long jobs ran."))
 	if err != nil {
 		return workerpool.Hooks{}, err
 	}
 	h := &hooks{tracer: to.tracer(), wait: wait, run: run, links: links{spans: map[jobKey]trace.SpanContext{}}}
 	return workerpool.Hooks{Queued: h.queued, Started: h.started, Retrying: h.retrying, Done: h.done}, nil
+}
+
+// buckets are for seconds: the bounds that an SDK has by default, 0, 5, 10 and so on, are for
+// milliseconds, and would put all up to 5 s into one bucket.
+func buckets() metric.HistogramOption {
+	return metric.WithExplicitBucketBoundaries(
+		0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+		0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500)
 }
 
 type hooks struct {

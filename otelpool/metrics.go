@@ -45,6 +45,9 @@
 //	workerpool.task.wait.duration     histogram, s: from being brought to the first start
 //	workerpool.task.run.duration      histogram, s: of calls of the function, with workerpool.task.outcome
 //
+// The bounds of their buckets are 1, 2.5 and 5 times the powers of ten, from 100 µs to 500 s. A
+// view of the SDK may set others.
+//
 // # Spans
 //
 // Each attempt of a job is a span "workerpool.run NAME", with its number as

@@ -150,6 +150,56 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
+// histogram runs jobs of a millisecond and of a second, and returns what an SDK with these
+// options has of a histogram then.
+func histogram(t *testing.T, name string, opts ...sdkmetric.Option) (h metricdata.HistogramDataPoint[float64]) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		k := &kit{reader: sdkmetric.NewManualReader()}
+		k.providers.Meter = sdkmetric.NewMeterProvider(append(opts, sdkmetric.WithReader(k.reader))...)
+		hooks, err := otelpool.Hooks(k.providers)
+		require.NoError(t, err)
+		sleep := func(_ context.Context, d time.Duration) (int, error) { time.Sleep(d); return 0, nil }
+		p, err := workerpool.New(sleep, workerpool.WithWorkers(1), workerpool.WithTiming(), workerpool.WithHooks(hooks))
+		require.NoError(t, err)
+		for _, d := range []time.Duration{time.Millisecond, time.Second} {
+			_, err = p.Do(t.Context(), d)
+			require.NoError(t, err)
+		}
+		p.Stop()
+		data := k.metrics(t)[name].Data.(metricdata.Histogram[float64])
+		require.Len(t, data.DataPoints, 1)
+		h = data.DataPoints[0]
+	})
+	return h
+}
+
+// The buckets tell milliseconds from seconds.
+func TestBuckets(t *testing.T) {
+	for _, name := range []string{"workerpool.task.run.duration", "workerpool.task.wait.duration"} {
+		h := histogram(t, name)
+		require.Equal(t, []float64{
+			0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+			0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500,
+		}, h.Bounds, name)
+	}
+	h := histogram(t, "workerpool.task.run.duration")
+	for i, n := range h.BucketCounts {
+		want := uint64(0)
+		if i < len(h.Bounds) && (h.Bounds[i] == 0.001 || h.Bounds[i] == 1) {
+			want = 1
+		}
+		assert.Equal(t, want, n, i)
+	}
+}
+
+func TestBucketsOfAView(t *testing.T) {
+	own := []float64{1, 60}
+	view := sdkmetric.NewView(sdkmetric.Instrument{Name: "workerpool.task.run.duration"},
+		sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{Boundaries: own}})
+	assert.Equal(t, own, histogram(t, "workerpool.task.run.duration", sdkmetric.WithView(view)).Bounds)
+}
+
 func TestSpans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t, workerpool.WithTiming())
