@@ -104,7 +104,9 @@ func named(v string) attribute.KeyValue   { return attribute.String("workerpool.
 
 // Observe has the metrics of pools read whenever the SDK collects, until Unregister of what it
 // returns is called. Each should have a name of its own, by [workerpool.WithName]: of several
-// with the same one the SDK keeps which it likes. The error is one of the API, or says that a pool is nil.
+// with the same one, here or in several calls, the SDK adds up the values of counters and of
+// updowncounters, and of a gauge it keeps the value that it read last. The error is one of the
+// API, or says that a pool is nil.
 func Observe(to Providers, pools ...workerpool.Inspector) (metric.Registration, error) {
 	counters := make([]outcomes.Counter, len(pools))
 	if slices.ContainsFunc(pools, func(p workerpool.Inspector) bool { return inspect.IsNil(p) }) {

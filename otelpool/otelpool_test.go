@@ -357,6 +357,46 @@ func TestMetricsOfDemand(t *testing.T) {
 	})
 }
 
+// What the docs of Observe say of pools with the same name is what the SDK does.
+func TestMetricsOfPoolsWithTheSameName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, workerpool.WithTiming())
+		pools := []*workerpool.Pool[int, int]{k.pool, newKit(t, workerpool.WithTiming()).pool, newKit(t, workerpool.WithTiming()).pool}
+		for _, p := range pools {
+			for range 3 { // two run
+				assert.NoError(t, p.TrySubmit(60))
+				synctest.Wait()
+			}
+			time.Sleep(time.Second)
+		}
+		first, err := otelpool.Observe(k.providers, pools[0], pools[1])
+		require.NoError(t, err)
+		m := k.metrics(t)
+		assert.Equal(t, int64(6), sum(t, m["workerpool.task.submitted"]), "a counter")
+		assert.Equal(t, int64(2), sum(t, m["workerpool.queue.size"]), "an updowncounter")
+		assert.InDelta(t, 2, oldestAge(t, m), 1e-9, "of the last, and not 3")
+
+		second, err := otelpool.Observe(k.providers, pools[2])
+		require.NoError(t, err)
+		m = k.metrics(t)
+		assert.Equal(t, int64(9), sum(t, m["workerpool.task.submitted"]))
+		assert.Equal(t, int64(6), sum(t, m["workerpool.worker.count"], state("busy")))
+		assert.InDelta(t, 1, oldestAge(t, m), 1e-9)
+		assert.NoError(t, errors.Join(first.Unregister(), second.Unregister()))
+		for _, p := range pools {
+			p.Stop()
+		}
+	})
+}
+
+// oldestAge is the value of a gauge that has one point.
+func oldestAge(t *testing.T, m map[string]metricdata.Metrics) float64 {
+	t.Helper()
+	points := m["workerpool.queue.oldest.age"].Data.(metricdata.Gauge[float64]).DataPoints
+	require.Len(t, points, 1)
+	return points[0].Value
+}
+
 func TestMetricsOfAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newKit(t)
