@@ -5,7 +5,10 @@
 // They are read when Prometheus asks, all those of a pool at one moment, and cost nothing
 // in between. Each pool is told from others by the label pool, which is what was given to
 // [workerpool.WithName]: give each its own. Of several with the same name, or none, the second
-// one is "name#2", and so on. A registry takes one collector: Add further pools to that.
+// one is "name#2", and so on, in the order of Add; if another pool is called that itself, it keeps
+// its name, and the next number is taken. The names stay the same from scrape to scrape until a
+// pool is added or removed. What of a name is not UTF-8 becomes U+FFFD. A registry takes one
+// collector: Add further pools to that.
 //
 //	workerpool_workers{pool,state}                 gauge: state is busy, held or idle
 //	workerpool_workers_limit{pool}                 gauge: of WithWorkers or Resize
@@ -132,14 +135,40 @@ func (c *Collector) Collect(to chan<- prometheus.Metric) {
 	c.mu.Lock()
 	pools := c.pools // Add appends behind what is seen here, and Remove makes another
 	c.mu.Unlock()
-	seen := map[string]int{}
-	for _, p := range pools {
-		s := p.Stats()
-		s.Name = strings.ToValidUTF8(s.Name, "�")
-		if seen[s.Name]++; seen[s.Name] > 1 {
-			s.Name = fmt.Sprintf("%s#%d", s.Name, seen[s.Name])
+	stats := make([]workerpool.Stats, len(pools))
+	for i, p := range pools {
+		stats[i] = p.Stats()
+	}
+	tellApart(stats)
+	for i, p := range pools {
+		collect(to, stats[i], p.counter.Of(stats[i]))
+	}
+}
+
+// tellApart has no two names be the same: one series that there is twice fails the whole scrape.
+// The first with a name keeps it, and the others get numbers.
+func tellApart(stats []workerpool.Stats) {
+	taken := map[string]bool{}
+	for i := range stats {
+		stats[i].Name = strings.ToValidUTF8(stats[i].Name, "�")
+		taken[stats[i].Name] = true
+	}
+	last := map[string]int{} // the number that each name got last
+	for i := range stats {
+		name := stats[i].Name
+		if last[name]++; last[name] > 1 {
+			stats[i].Name = numbered(name, last, taken)
 		}
-		collect(to, s, p.counter.Of(s))
+	}
+}
+
+// numbered returns a name with the next number that makes one which nobody has.
+func numbered(name string, last map[string]int, taken map[string]bool) string {
+	for ; ; last[name]++ {
+		if with := fmt.Sprintf("%s#%d", name, last[name]); !taken[with] {
+			taken[with] = true
+			return with
+		}
 	}
 }
 

@@ -281,6 +281,51 @@ func TestCollector_OddNames(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// A pool may be called as one of several with the same name would be: wherever it comes in the
+// order of Add, it keeps its name, and each pool has the same one in each scrape.
+func TestCollector_NamesWithNumbers(t *testing.T) {
+	for _, names := range []struct{ given, got []string }{
+		{[]string{"a", "a", "a#2"}, []string{"a", "a#3", "a#2"}},
+		{[]string{"a", "a#2", "a"}, []string{"a", "a#2", "a#3"}},
+		{[]string{"a#2", "a", "a"}, []string{"a#2", "a", "a#3"}},
+		{[]string{"a", "a", "a", "a#3"}, []string{"a", "a#2", "a#4", "a#3"}},
+		{[]string{"a", "a#2", "a", "a#2"}, []string{"a", "a#2", "a#3", "a#2#2"}},
+		{[]string{"", "", "#2"}, []string{"", "#3", "#2"}},
+		{[]string{"\xff", "\xfe", "�#2"}, []string{"�", "�#3", "�#2"}},
+	} {
+		c := prompool.NewCollector()
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(c)
+		want := map[string]int{}
+		for i, name := range names.given {
+			p, err := workerpool.New(work, workerpool.WithName(name), workerpool.WithWorkers(i+1))
+			require.NoError(t, err)
+			defer p.Stop()
+			c.Add(p)
+			want[names.got[i]] = i + 1
+		}
+		for range 3 {
+			assert.Equal(t, want, limits(t, registry), "%q", names.given)
+		}
+	}
+}
+
+// limits is how many workers each pool may have, by the label pool.
+func limits(t *testing.T, g prometheus.Gatherer) map[string]int {
+	t.Helper()
+	families, err := g.Gather()
+	require.NoError(t, err)
+	limits := map[string]int{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "workerpool_workers_limit" {
+				limits[m.GetLabel()[0].GetValue()] = int(m.GetGauge().GetValue())
+			}
+		}
+	}
+	return limits
+}
+
 // Every metric that the dashboard asks for is one that there is, and every one that there is
 // is on it.
 func TestDashboard(t *testing.T) {
