@@ -53,8 +53,8 @@ type JobInfo struct {
 // meanwhile, and they may call the pool as a Func may, with the context that they are given.
 // But some must not wait for the pool: those that have no context, Throttled, and where the call
 // comes from a job Queued and Rejected of TrySubmit; and Done of a job that never ran or was given
-// up between two attempts, which has no place that it could lend. A hook that panics has the panic logged by
-// [slog.Error], and all goes on as if it had returned. One that calls [runtime.Goexit] ends the
+// up between two attempts, which has no place that it could lend. A hook that panics has the
+// panic logged by [slog.Error], and all goes on as if it had returned. One that calls [runtime.Goexit] ends the
 // goroutine: of a submitter his own; in Started it is as if Func had called it, and in Done the
 // job has its outcome already; in Retrying that is the end of the job, with ErrGoexit. What it
 // ends is that goroutine, and not the hooks of others.

@@ -22,8 +22,8 @@ type Inspector interface {
 // It is read without stopping the pool, so while jobs move the numbers belong to
 // slightly different moments. Each by itself is right: the counters of jobs never
 // say more than has happened (but for Accepted, which while calls begin and end may be off by as
-// many as do, and so go back), Panicked <= Failed <= Completed <= Attempts, Completed + NotRun <= Accepted, and Busy at
-// most counts a worker that is between two jobs. Once nothing moves all of it is exact,
+// many as do, and so go back), Panicked <= Failed <= Completed <= Attempts, Completed + NotRun <=
+// Accepted, and Busy at most counts a worker that is between two jobs. Once nothing moves all of it is exact,
 // and in an idle pool Accepted = Completed + NotRun.
 //
 // A job that waits for another in its place (guarantee G10) is not in Busy; the other

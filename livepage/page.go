@@ -76,7 +76,8 @@ func New(o Options) *Page {
 }
 
 // Add has the page show pools too, in the order in which they were added. It may be called at
-// any time. A nil pool is ignored, and so is one that the page shows already. A pool that has ended stays on the page until it is removed.
+// any time. A nil pool is ignored, and so is one that the page shows already. A pool that has
+// ended stays on the page until it is removed.
 func (p *Page) Add(pools ...workerpool.Inspector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
