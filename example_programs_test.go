@@ -63,7 +63,8 @@ func Example_service() {
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := pool.TryDo(r.Context(), r.FormValue("s")) // cancelled with the request
 		switch {
-		case errors.Is(err, workerpool.ErrFull), errors.Is(err, workerpool.ErrClosed), errors.Is(err, workerpool.ErrNotRun):
+		case errors.Is(err, workerpool.ErrFull), errors.Is(err, workerpool.ErrClosed),
+			errors.Is(err, workerpool.ErrNotRun), errors.Is(err, workerpool.ErrStopped):
 			http.Error(w, "try again later", http.StatusServiceUnavailable)
 		case err != nil:
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -84,7 +85,8 @@ func Example_service() {
 
 	<-term.Done()
 	within := func(d time.Duration, shutdown func(context.Context) error) {
-		limit, cancel := context.WithTimeout(context.Background(), d)
+		// The cause is that of jobs which are cut off, and return it.
+		limit, cancel := context.WithTimeoutCause(context.Background(), d, workerpool.ErrStopped)
 		defer cancel()
 		if err := shutdown(limit); err != nil {
 			log.Print(err)
