@@ -38,7 +38,9 @@ type base struct {
 	calls   int            // that may still store a job, or wait for its result
 	callers sync.WaitGroup // of these; Add only while not closed
 
-	opening sync.Mutex    // held while an inbox is made
+	making chan struct{} // full while the inbox of Do is made
+
+	opening sync.Mutex    // of what follows; not held while the server is asked
 	started chan struct{} // closed when there is inbox
 	inbox   *inbox
 	mine    *inbox         // of Do
@@ -81,7 +83,8 @@ func newBase(ctx context.Context, name string, opts []Option) (*base, error) {
 	}
 	b := &base{
 		cfg: cfg, nc: nc, own: cfg.conn == nil,
-		closing: make(chan struct{}), finished: make(chan struct{}), ended: make(chan struct{}), started: make(chan struct{}),
+		closing: make(chan struct{}), finished: make(chan struct{}), ended: make(chan struct{}),
+		making: make(chan struct{}, 1), started: make(chan struct{}),
 	}
 	b.stopped = newSwitcher(context.Background())
 	b.pulling = newSwitcher(b.stopped.ctx)
@@ -175,12 +178,17 @@ func (b *base) endPrivate() {
 		sleep(b.private.ctx, pause(n))
 	}
 	b.private.off(nil)
+	if mine := b.endOpening(); mine != nil {
+		mine.end()
+	}
+}
+
+// endOpening has nobody begin to read any more, and returns the inbox of Do, if there is one.
+func (b *base) endOpening() *inbox {
 	b.opening.Lock()
 	defer b.opening.Unlock()
 	b.over = true
-	if b.mine != nil {
-		b.mine.end()
-	}
+	return b.mine
 }
 
 // lastResults waits until all results were read, or nobody will.

@@ -53,29 +53,71 @@ func (c *waiters) hand(i *inbox) {
 	}
 }
 
-// privateInbox returns the inbox of Do, which the first call makes.
+// privateInbox returns the inbox of Do, which the first call makes. It waits for the server, or for
+// the call that does, until ctx ends or the pool is closed: no job is stored yet.
 func (b *base) privateInbox(ctx context.Context) (*waiters, error) {
-	b.opening.Lock()
-	defer b.opening.Unlock()
-	if b.waiters != nil {
-		return b.waiters, nil
+	if c, err := b.openWaiters(); c != nil || err != nil {
+		return c, err
 	}
-	if b.over {
-		return nil, b.closedError("Do")
+	select {
+	case b.making <- struct{}{}:
+		defer func() { <-b.making }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-b.closing:
+		return nil, errOver
 	}
-	// Whoever ends the pool needs the lock that is held here.
-	ctx, cancel := context.WithCancel(ctx)
+	if c, err := b.openWaiters(); c != nil || err != nil { // of the call that this one has waited for
+		return c, err
+	}
+	ctx, cancel := b.untilClosed(ctx)
 	defer cancel()
-	defer context.AfterFunc(b.reading.ctx, cancel)()
 	c := &waiters{waiting: map[string]chan *letter{}, mailbox: privateMark + NewID()}
 	in, err := newInbox(ctx, b, b.private.ctx, c.mailbox, nil)
 	if err != nil {
 		return nil, err
 	}
+	if !b.openPrivate(c, in) {
+		in.pulling.off(nil) // its consumer has no messages, and the server removes it after privateTTL
+		return nil, errOver
+	}
+	return c, nil
+}
+
+// openWaiters returns those who wait on the inbox of Do, or nil if it is not made yet.
+func (b *base) openWaiters() (*waiters, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.waiters == nil && b.over {
+		return nil, errOver
+	}
+	return b.waiters, nil
+}
+
+// openPrivate begins to read the inbox of Do, unless the pool has ended while it was made.
+func (b *base) openPrivate(c *waiters, in *inbox) bool {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.over {
+		return false
+	}
 	go in.run()
 	b.readers.Go(func() { c.hand(in) })
 	b.waiters, b.mine = c, in
-	return c, nil
+	return true
+}
+
+// untilClosed returns a context that ends with ctx, and when the pool is closed.
+func (b *base) untilClosed(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-b.closing:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // lostSight is for a Do whose job is stored, and whose pool ends.
@@ -113,7 +155,7 @@ func (b *base) do(ctx context.Context, op string, job []byte, s submission, pati
 		switch {
 		case ctx.Err() != nil:
 			return nil, b.notStored(ctx, op, nil)
-		case b.reading.ctx.Err() != nil:
+		case b.isClosed():
 			return nil, b.closedError(op)
 		}
 		return nil, b.cfg.error([]error{ErrUnavailable, workerpool.ErrNotRun, err}, "%s: %v", op, err)

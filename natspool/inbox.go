@@ -126,19 +126,40 @@ func (b *base) openInbox() *inbox {
 }
 
 func (b *base) tryInbox() (*inbox, error) {
-	b.opening.Lock()
-	defer b.opening.Unlock()
-	select {
-	case <-b.started:
-		return b.inbox, nil
-	default:
-	}
-	if b.over {
-		return nil, errOver
+	if in, err := b.openedInbox(); in != nil || err != nil {
+		return in, err
 	}
 	in, err := newInbox(b.reading.ctx, b, b.reading.ctx, b.cfg.mailbox, b.finished)
 	if err != nil {
 		return nil, err
+	}
+	return b.open(in)
+}
+
+// openedInbox returns the inbox of this pool's mailbox, or nil if it is not made yet.
+func (b *base) openedInbox() (*inbox, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.inbox == nil && b.over {
+		return nil, errOver
+	}
+	return b.inbox, nil
+}
+
+// open begins to read in, and returns it, unless another one was made meanwhile, by the other of
+// Results and Deliveries, or the pool has ended. Nothing is left of one that was made in vain: its
+// consumer is that of the mailbox.
+func (b *base) open(in *inbox) (*inbox, error) {
+	b.opening.Lock()
+	defer b.opening.Unlock()
+	if b.inbox != nil || b.over {
+		in.pulling.off(nil)
+	}
+	switch {
+	case b.inbox != nil:
+		return b.inbox, nil
+	case b.over:
+		return nil, errOver
 	}
 	b.inbox = in
 	go in.run()
