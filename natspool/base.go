@@ -180,6 +180,7 @@ func (b *base) endPrivate() {
 	b.private.off(nil)
 	if mine := b.endOpening(); mine != nil {
 		mine.end()
+		b.removePrivate(mine)
 	}
 }
 

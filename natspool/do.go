@@ -78,7 +78,8 @@ func (b *base) privateInbox(ctx context.Context) (*waiters, error) {
 		return nil, err
 	}
 	if !b.openPrivate(c, in) {
-		in.pulling.off(nil) // its consumer has no messages, and the server removes it after privateTTL
+		in.pulling.off(nil)
+		b.removePrivate(in)
 		return nil, errOver
 	}
 	return c, nil
@@ -105,6 +106,19 @@ func (b *base) openPrivate(c *waiters, in *inbox) bool {
 	b.readers.Go(func() { c.hand(in) })
 	b.waiters, b.mine = c, in
 	return true
+}
+
+// removePrivate removes the consumer of Do, if the server answers. Else that removes it after privateTTL,
+// which is long where many processes come and go.
+func (b *base) removePrivate(in *inbox) {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	ctx, done, err := b.question(ctx)
+	if err != nil {
+		return
+	}
+	defer done()
+	_ = b.remote.results.DeleteConsumer(ctx, readerOf(in.mailbox))
 }
 
 // untilClosed returns a context that ends with ctx, and when the pool is closed.

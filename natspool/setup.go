@@ -89,9 +89,15 @@ func (c config) streams(n names) []jetstream.StreamConfig {
 		}
 		streams[i].Replicas = c.replicas
 		streams[i].Duplicates = memory
+		streams[i].MaxConsumers = maxConsumers
 	}
 	return streams
 }
+
+// maxConsumers is how many consumers a stream may have: each partition, each mailbox and each process
+// that calls Do has one. Where a stream says nothing, a server allows 1,000 and then refuses partitions,
+// and the reader of a mailbox. It is no setting of the queue: of streams that are there it is as it is.
+const maxConsumers = 1 << 16
 
 // notesAge is after how long a note is forgotten whose job has vanished without anybody who
 // removed it.
@@ -182,7 +188,7 @@ func passing(err error) bool {
 func ensureStream(ctx context.Context, c config, js jetstream.JetStream, want jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		s, err = js.CreateStream(ctx, want)
+		s, err = createStream(ctx, js, want)
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another process was faster
 			s, err = js.Stream(ctx, want.Name)
 		}
@@ -191,6 +197,16 @@ func ensureStream(ctx context.Context, c config, js jetstream.JetStream, want je
 		return nil, fmt.Errorf("natspool %q: stream %s: %w", c.name, want.Name, err)
 	}
 	return s, c.compareStream(want, s.CachedInfo().Config)
+}
+
+// createStream leaves the number of consumers to an account that allows fewer.
+func createStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) (jetstream.Stream, error) {
+	s, err := js.CreateStream(ctx, want)
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == jetstream.JSErrCodeMaximumConsumersLimit {
+		want.MaxConsumers = 0
+		return js.CreateStream(ctx, want)
+	}
+	return s, err
 }
 
 // compareStream says which settings differ, by the names of the options.
