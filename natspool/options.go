@@ -399,7 +399,8 @@ type submission struct {
 // ID names the job: up to 128 letters and digits of ASCII, - and _. While a job with this id is
 // in the queue, or its result is kept, another is not stored: Submit returns [ErrDuplicate].
 // So it may be submitted again whenever the outcome of a Submit is not known. An id stands for
-// one job in one mailbox, with one key or none. Without it, each job has a new one.
+// one job in one mailbox, with one key or none: of two that are submitted at the same moment with
+// different keys, both may be stored. Without it, each job has a new one.
 func ID(id string) SubmitOption {
 	return submitOption(func(s *submission) { s.id, s.given = id, true })
 }

@@ -198,7 +198,7 @@ func (b *base) known(ctx context.Context, s submission, to string) (where string
 	}
 	defer cancel()
 	a := address{to, s.id}
-	if s.late { // it would be stored in another stream than one that is due
+	if s.late || b.cfg.partitions > 0 { // it would be stored in another stream than one that is due, or perhaps in another lane
 		_, err := b.remote.jobs.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(b.remote.subject("job", "*", a.String())))
 		if err == nil {
 			return "is in the queue", nil
