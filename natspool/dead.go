@@ -24,20 +24,26 @@ type DeadLetter[T any] struct {
 	Failed    time.Time // zero if it never began
 }
 
-// DeadLetters goes through the dead letters of this mailbox, oldest first. Each is one question
-// to the server. The sequence ends after an error, which wraps [ErrUnavailable] or the cause of ctx.
+// DeadLetters goes through the dead letters of this mailbox that there are when a range over them
+// begins, oldest first: what is requeued inside the range and fails again does not come again there.
+// Each is one question to the server. The sequence ends after an error, which wraps [ErrUnavailable]
+// or the cause of ctx.
 func (p *Pool[T, R]) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter[T], error] {
 	return func(yield func(DeadLetter[T], error) bool) {
-		for seq := uint64(1); ; seq++ {
-			msg, err := p.b.nextDead(ctx, seq)
+		last, err := p.b.lastDead(ctx)
+		for seq := uint64(1); err == nil && seq <= last; seq++ {
+			var msg *jetstream.RawStreamMsg
+			msg, err = p.b.nextDead(ctx, seq)
 			if err != nil {
-				yield(DeadLetter[T]{}, err)
-				return
+				break
 			}
-			if msg == nil || !yield(p.deadLetter(msg), nil) {
+			if msg == nil || msg.Sequence > last || !yield(p.deadLetter(msg), nil) {
 				return
 			}
 			seq = msg.Sequence
+		}
+		if err != nil {
+			yield(DeadLetter[T]{}, err)
 		}
 	}
 }
@@ -56,14 +62,26 @@ func (p *Pool[T, R]) deadLetter(msg *jetstream.RawStreamMsg) DeadLetter[T] {
 	return d
 }
 
-// nextDead returns the first dead letter of this mailbox from seq on, or nil.
-func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMsg, error) {
+// lastDead returns where the dead letters of all mailboxes end now.
+func (b *base) lastDead(ctx context.Context) (uint64, error) {
 	if ctx == nil {
-		return nil, b.cfg.error(nil, "DeadLetters: nil context")
+		return 0, b.cfg.error(nil, "DeadLetters: nil context")
 	}
 	if b.remote.dead == nil {
-		return nil, nil
+		return 0, nil
 	}
+	info, err := b.remote.dead.Info(ctx)
+	switch {
+	case err == nil:
+		return info.State.LastSeq, nil
+	case ctx.Err() != nil:
+		return 0, b.contextError(ctx, "DeadLetters")
+	}
+	return 0, b.unavailable("DeadLetters", err)
+}
+
+// nextDead returns the first dead letter of this mailbox from seq on, or nil.
+func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMsg, error) {
 	msg, err := b.remote.dead.GetMsg(ctx, seq, jetstream.WithGetMsgSubject(b.remote.subject("dead", b.cfg.mailbox, "*")))
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):

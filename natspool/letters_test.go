@@ -1,0 +1,43 @@
+package natspool_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+)
+
+// What fails each time would be requeued for ever.
+func TestARangeOverDeadLettersEnds(t *testing.T) {
+	s := startMem(t)
+	p := newPool(t, s, func(context.Context, int) (int, error) { return 0, errOdd })
+	for i := range 3 {
+		require.NoError(t, p.Submit(soon(t), i))
+		require.Error(t, (<-p.Results()).Err)
+	}
+	for range 2 {
+		n := 0
+		for d, err := range p.DeadLetters(soon(t)) {
+			require.NoError(t, err)
+			assert.Equal(t, n, d.Job)
+			require.NoError(t, p.Requeue(soon(t), d.ID))
+			require.Error(t, (<-p.Results()).Err) // its dead letter is stored before
+			n++
+		}
+		assert.Equal(t, 3, n)
+	}
+}
+
+func TestDeadLettersWhoseContextHasEnded(t *testing.T) {
+	c := newClient[int, int](t, startMem(t))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errOdd)
+	n := 0
+	for _, err := range c.DeadLetters(ctx) {
+		require.ErrorIs(t, err, errOdd)
+		n++
+	}
+	assert.Equal(t, 1, n)
+}
