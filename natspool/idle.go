@@ -118,7 +118,7 @@ func (b *base) wait(ctx context.Context) error {
 			if b.left.Load() == 0 {
 				return nil
 			}
-			return b.contextError(b.stopped.ctx, "Wait: jobs may be left")
+			return b.closedError("Wait: jobs may be left")
 		case <-ctx.Done():
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/boundedgo/workerpool"
+
 )
 
 // What fails each time would be requeued for ever.
@@ -40,4 +42,18 @@ func TestDeadLettersWhoseContextHasEnded(t *testing.T) {
 		n++
 	}
 	assert.Equal(t, 1, n)
+}
+
+func TestWaitOfAPoolThatLeaves(t *testing.T) {
+	c := newClient[int, int](t, startMem(t))
+	require.NoError(t, c.Submit(soon(t), 1)) // nobody runs it
+	waited := make(chan error, 2)
+	go func() { waited <- c.Wait(soon(t)) }()
+	require.NoError(t, c.Leave(soon(t)))
+	waited <- c.Wait(soon(t))
+	for range cap(waited) {
+		err := <-waited
+		require.ErrorIs(t, err, workerpool.ErrClosed)
+		require.NotErrorIs(t, err, context.Canceled)
+	}
 }

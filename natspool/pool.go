@@ -326,8 +326,8 @@ func (p *Pool[T, R]) Close() { p.b.close() }
 
 // Wait blocks until no job of this mailbox is unfinished, over all processes: none is in the
 // queue, runs, is delayed or waits for another attempt. It returns an error that wraps the cause
-// of ctx, or of the end of the pool, if that comes before. Given the context of a job of the
-// pool it returns [ErrInsideJob] at once.
+// of ctx, if that ends before; or [workerpool.ErrClosed], and after Stop the cause, if the pool
+// does. Given the context of a job of the pool it returns [ErrInsideJob] at once.
 func (p *Pool[T, R]) Wait(ctx context.Context) error { return p.b.wait(ctx) }
 
 // Shutdown is Close, and waits until every job of this mailbox is finished and the workers have
