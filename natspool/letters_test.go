@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/boundedgo/workerpool"
-
 )
 
 // What fails each time would be requeued for ever.

@@ -46,9 +46,9 @@ func (b *base) stats() Stats {
 
 // QueueStats are what the server knows of a pool, over all processes and mailboxes.
 type QueueStats struct {
-	Stored      int // jobs that are due: they wait, run, or wait for another attempt
-	InFlight    int // those of them that some process holds, or that wait for another attempt
-	Delayed     int // jobs that are not due yet, or have just become so
+	Stored      int // jobs that were not delayed: they wait, run, or wait for another attempt
+	InFlight    int // jobs that some process holds, or that wait for another attempt; delayed ones too
+	Delayed     int // jobs that were delayed, until they are finished: also those that are due, or run
 	Results     int // results that are stored, those that were read and are kept included
 	Unread      int // results of this mailbox that nobody has read
 	DeadLetters int
@@ -72,27 +72,40 @@ func (b *base) queue(ctx context.Context) (QueueStats, error) {
 		}
 		*at.n = int(info.State.Msgs)
 	}
-	for _, name := range b.cfg.consumerNames(b.remote.names) {
-		cons, err := b.remote.jobs.Consumer(ctx, name)
-		if errors.Is(err, jetstream.ErrConsumerNotFound) { // no worker has been there yet
-			continue
-		}
-		if err != nil {
-			return q, b.unavailable("Queue", err)
-		}
-		q.InFlight += cons.CachedInfo().NumAckPending
-	}
 	var err error
+	if q.InFlight, err = b.inFlight(ctx); err != nil {
+		return q, b.unavailable("Queue", err)
+	}
 	if q.Unread, err = b.unread(ctx); err != nil {
 		return q, b.unavailable("Queue", err)
 	}
 	return q, nil
 }
 
-func (c config) consumerNames(n names) []string {
-	var all []string
-	for _, want := range c.consumers(n) {
-		all = append(all, want.Durable)
+// inFlight is how many jobs the server has given to somebody, and has no answer for.
+func (b *base) inFlight(ctx context.Context) (int, error) {
+	total, err := pending(ctx, b.remote.delayed, b.cfg.dueConsumer(b.remote.names).Durable)
+	if err != nil {
+		return 0, err
 	}
-	return all
+	for _, want := range b.cfg.consumers(b.remote.names) {
+		n, err := pending(ctx, b.remote.jobs, want.Durable)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// pending is how many messages of a consumer were given out and not answered.
+func pending(ctx context.Context, s jetstream.Stream, consumer string) (int, error) {
+	cons, err := s.Consumer(ctx, consumer)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) { // no worker has been there yet
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return cons.CachedInfo().NumAckPending, nil
 }
