@@ -16,7 +16,7 @@ type DeadLetter[T any] struct {
 	Key       string
 	Job       T
 	Err       error // as of its result
-	DecodeErr error // why Job could not be read, if it could not
+	DecodeErr error // why Job could not be read, if it could not; it wraps ErrUndecodable
 	Data      []byte
 	Attempts  int
 	Worker    string // where it failed
@@ -58,7 +58,9 @@ func (p *Pool[T, R]) deadLetter(msg *jetstream.RawStreamMsg) DeadLetter[T] {
 	}
 	d.Key, d.Data, d.Attempts, d.Worker, d.Submitted, d.Failed = o.key, o.job, o.attempts, o.worker, o.submitted, o.finished
 	d.Err = decodeError(o.failure, p.b.cfg.errs)
-	d.DecodeErr = p.codec.unmarshal(o.job, &d.Job)
+	if err := p.codec.unmarshal(o.job, &d.Job); err != nil {
+		d.DecodeErr = fmt.Errorf("%w the job of %q: %w", ErrUndecodable, a.id, err)
+	}
 	return d
 }
 

@@ -2,12 +2,14 @@ package natspool_test
 
 import (
 	"context"
+	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/boundedgo/workerpool"
+	"github.com/boundedgo/workerpool/natspool"
 )
 
 // What fails each time would be requeued for ever.
@@ -55,4 +57,21 @@ func TestWaitOfAPoolThatLeaves(t *testing.T) {
 		require.ErrorIs(t, err, workerpool.ErrClosed)
 		require.NotErrorIs(t, err, context.Canceled)
 	}
+}
+
+func TestADeadLetterThatTheCodecCannotRead(t *testing.T) {
+	s := startMem(t)
+	c := newClient[string, int](t, s)
+	p := newPool(t, s, double)
+	require.NoError(t, c.Submit(soon(t), "no number"))
+	require.ErrorIs(t, (<-p.Results()).Err, natspool.ErrUndecodable)
+	n := 0
+	for d, err := range p.DeadLetters(soon(t)) {
+		require.NoError(t, err)
+		require.ErrorIs(t, d.DecodeErr, natspool.ErrUndecodable)
+		var typeErr *json.UnmarshalTypeError
+		require.ErrorAs(t, d.DecodeErr, &typeErr)
+		n++
+	}
+	assert.Equal(t, 1, n)
 }
