@@ -15,14 +15,17 @@ type DeadLetter[T any] struct {
 	ID        string
 	Key       string
 	Job       T
-	Err       error // as of its result
-	DecodeErr error // why Job could not be read, if it could not; it wraps ErrUndecodable
-	Data      []byte
+	Err       error  // as of its result
+	DecodeErr error  // why Job could not be read, if it could not; it wraps ErrUndecodable
+	Data      []byte // of the job; none if they had no room here: see WithMaxJobBytes
 	Attempts  int
 	Worker    string // where it failed
 	Submitted time.Time
 	Failed    time.Time // zero if it never began
 }
+
+// errJobless says what outcome.shrink has done.
+var errJobless = errors.New("its bytes had no room beside its error, and were left out")
 
 // DeadLetters goes through the dead letters of this mailbox that there are when a range over them
 // begins, oldest first: what is requeued inside the range and fails again does not come again there.
@@ -58,7 +61,10 @@ func (p *Pool[T, R]) deadLetter(msg *jetstream.RawStreamMsg) DeadLetter[T] {
 	}
 	d.Key, d.Data, d.Attempts, d.Worker, d.Submitted, d.Failed = o.key, o.job, o.attempts, o.worker, o.submitted, o.finished
 	d.Err = decodeError(o.failure, p.b.cfg.errs)
-	if err := p.codec.unmarshal(o.job, &d.Job); err != nil {
+	switch err := p.codec.unmarshal(o.job, &d.Job); {
+	case isJobless(o.failure):
+		d.DecodeErr = fmt.Errorf("%w the job of %q: %w", ErrUndecodable, a.id, errJobless)
+	case err != nil:
 		d.DecodeErr = fmt.Errorf("%w the job of %q: %w", ErrUndecodable, a.id, err)
 	}
 	return d
@@ -100,7 +106,8 @@ func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMs
 // The job has another result then: the one that said it had failed is removed, if it is
 // still kept. A job that has succeeded after all, since a worker or a server was lost before its
 // failure was stored everywhere, does not run again. It blocks until there is a place, or ctx
-// ends. Its error is one of those of Submit, or wraps [ErrNotFound].
+// ends. Its error is one of those of Submit, or wraps [ErrNotFound], or [ErrTooLarge] if the dead
+// letter has no room for the bytes of its job.
 func (p *Pool[T, R]) Requeue(ctx context.Context, id string) error {
 	msg, err := p.b.deadByID(ctx, "Requeue", id)
 	if err != nil {
@@ -161,6 +168,9 @@ func (b *base) requeue(ctx context.Context, id string, msg *jetstream.RawStreamM
 	o, err := decodeOutcome(msg.Data)
 	if err != nil {
 		return b.cfg.error([]error{ErrUndecodable, err}, "Requeue: %v", err)
+	}
+	if isJobless(o.failure) {
+		return b.cfg.error([]error{ErrTooLarge}, "Requeue: %q: %v", id, errJobless)
 	}
 	if o.key != "" && b.cfg.partitions == 0 {
 		return b.cfg.error(nil, "Requeue: %q has a key, and this pool no partitions", id)

@@ -24,7 +24,8 @@ var (
 
 	// ErrTooLarge is returned for a job whose bytes exceed the bound of WithMaxJobBytes. A
 	// job whose value is so large that its result exceeds what the server takes fails
-	// with it.
+	// with it. And it is returned by Requeue for a dead letter that had no room for the bytes
+	// of its job.
 	ErrTooLarge = errors.New("natspool: too large")
 
 	// ErrUnavailable is returned when the server did not answer, or said that it cannot
@@ -79,6 +80,7 @@ type wireError struct {
 	Names   []string `json:"names,omitempty"`
 	Panic   string   `json:"panic,omitempty"` // what Error said of the panic
 	Stack   string   `json:"stack,omitempty"`
+	Jobless bool     `json:"jobless,omitempty"` // the bytes of the job had no room beside it
 }
 
 // wellKnown are the errors that need no WithError.
@@ -125,6 +127,24 @@ func encodeError(err error, known map[string]error) []byte {
 		return []byte(`{"message":"natspool: error could not be encoded"}`)
 	}
 	return b
+}
+
+// markJobless has failure say that its job was left out: that may have had no bytes of its own.
+func markJobless(failure []byte) []byte {
+	var w wireError
+	if err := json.Unmarshal(failure, &w); err != nil { // it is of encodeError
+		return failure
+	}
+	w.Jobless = true
+	if b, err := json.Marshal(w); err == nil {
+		return b
+	}
+	return failure
+}
+
+func isJobless(failure []byte) bool {
+	var w wireError
+	return json.Unmarshal(failure, &w) == nil && w.Jobless
 }
 
 func decodeError(b []byte, known map[string]error) error {

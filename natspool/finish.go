@@ -206,7 +206,7 @@ func (o *outcome) shrink() bool {
 	case len(o.failure) > small:
 		o.failure = encodeError(fmt.Errorf("%w: an error of %d bytes, with its job of %d", ErrTooLarge, len(o.failure), len(o.job)), nil)
 	case len(o.job) > 0:
-		o.job = nil
+		o.job, o.failure = nil, markJobless(o.failure)
 	default:
 		return false
 	}

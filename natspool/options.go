@@ -292,7 +292,8 @@ func WithTryTimeout(d time.Duration) Option {
 
 // WithMaxJobBytes bounds what the codec may make of a job. The default is 256 KiB. The server
 // bounds it too: what a job and its value take together must be below its maximum payload,
-// which is 1 MiB unless told.
+// which is 1 MiB unless told. Of a job so close to that that there is no room for an error
+// beside it, the result and the dead letter are without the job, and Requeue refuses the latter.
 func WithMaxJobBytes(n int) Option {
 	return optionFunc(func(c *config) { c.maxJobBytes = n })
 }
