@@ -36,9 +36,10 @@
 //   - A job that submits jobs gets [workerpool.ErrFull] where there is no place, and their results
 //     go to the mailbox of the pool it calls, not to that of who submitted the job.
 //   - Settings of the queue are stored with it, so all processes need the same ones. To change
-//     one, have all processes Leave, change the stream with the nats tool (they are called
-//     WP_<pool>_JOBS, _DELAYED, _RESULTS, _DEAD and _NOTES), or delete the streams once they
-//     are empty.
+//     one, wait until Queue shows nothing Stored or Delayed, and nothing Unread in any mailbox;
+//     then have all processes Leave, and delete the streams with the nats tool: they are called
+//     WP_<pool>_JOBS, _DELAYED, _RESULTS, _DEAD and _NOTES. See to dead letters before. Rather
+//     that than to edit streams: WithLease and WithMaxInFlight are settings of their consumers too.
 //
 // A service stops taking requests first, then calls Leave: a Do whose job was given back does
 // not learn its outcome.
@@ -52,7 +53,8 @@
 //     is said below.
 //   - P2 Run at least once. A stored job is run until an attempt of it has ended and the server
 //     has the outcome. It may be run again after that of its process, of the server or of the
-//     connection has failed in between; never because it takes long.
+//     connection has failed in between; never because it takes long. If a limiter returns an
+//     error, the job ends with that instead: see [WithLimiter].
 //   - P3 One result. Each job id has exactly one visible Result in its mailbox, for as long as
 //     the result is kept ([WithKeepResults]), though the job may have been run twice: the first
 //     that is stored counts. One process that reads sees it once. When a reader ends, another

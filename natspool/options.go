@@ -191,7 +191,7 @@ func WithServer(s Connector) Option {
 // WithURL has the pool on the server, or the cluster, at url: "nats://10.0.0.5:4222", or
 // several with commas between. The options are those of the client library, for TLS, for
 // credentials, for what else a connection has. The pool adds that it never gives up
-// reconnecting, and closes the connection when it ends.
+// reconnecting, and closes the connection when it ends. An empty url is [nats.DefaultURL].
 //
 // A server of your own takes a quarter more tiny jobs a second with disable_sublist_cache: true in
 // its configuration, which is how package natsembed has it: each job has a subject of its own.
@@ -220,13 +220,16 @@ func WithWorkers(n int) Option {
 // does not wait for the network. The default is four for each worker, at most 256, which is
 // for jobs of milliseconds: of jobs that take seconds none should wait here while another
 // process is idle, so give 0. Of jobs that take microseconds, 8 workers on two cores did
-// a seventh more with 1,024 than with 256.
+// a seventh more with 1,024 than with 256. What a process had fetched that is killed comes to the
+// others as [WithLease] says.
 func WithPrefetch(n int) Option {
 	return optionFunc(func(c *config) { c.prefetch = n })
 }
 
 // WithLimiter has each attempt wait for l before it starts, as [workerpool.WithLimiter] says.
-// It limits this process, unless l is one that processes share.
+// It limits this process, unless l is one that processes share. If l returns an error while the
+// pool goes on, that is the outcome of the job: it ends without another attempt, and the policy of
+// WithRetry is not asked. So one that is shared over a network should wait through outages inside Wait.
 func WithLimiter(l workerpool.Limiter) Option {
 	return optionFunc(func(c *config) { c.limiter, c.hasLimiter = l, true })
 }
@@ -327,6 +330,10 @@ func WithLogger(l *slog.Logger) Option {
 // WithCapacity sets how many jobs the queue holds at most, those that run included; the
 // default is 100,000. Beyond it Submit waits and TrySubmit returns [workerpool.ErrFull].
 // Delayed jobs are not counted until they are due, nor then.
+//
+// What the server may store must have room for results besides: one is stored, with a copy of its
+// job, before the job is removed. When jobs have filled the store nothing goes on until it
+// gets more room, so n times the size of a job should be below half of it.
 func WithCapacity(n int) Option {
 	return optionFunc(func(c *config) { c.capacity = n })
 }
@@ -340,14 +347,17 @@ func WithMaxInFlight(n int) Option {
 
 // WithLease sets how long the server waits for a sign of life of a job's worker before it gives
 // the job to another: from 1 s; the default is 30 s. Signs are sent three times as often, for
-// jobs that wait here too, so a job may take longer than a lease. It is the time that work
-// stands still when a process is killed.
+// jobs that wait here too, so a job may take longer than a lease. It is the time for which the jobs
+// of a process that is killed stand still, those that it had only fetched too: then they are given
+// to others, where they wait behind what those have fetched themselves.
 func WithLease(d time.Duration) Option {
 	return optionFunc(func(c *config) { c.lease = d })
 }
 
-// WithMemory has the server keep all of it in memory: it is gone when the server ends. A server
-// that natsembed keeps in memory takes nothing else, and is known by WithServer.
+// WithMemory has the server keep all of it in memory: it is gone when the server ends, and pools
+// that are connected to that by a URL have to be made anew when it is there again. The first process
+// decides: others join whatever is there, with this option or without. A server that natsembed keeps
+// in memory takes nothing else, and is known by WithServer.
 func WithMemory() Option {
 	return optionFunc(func(c *config) { c.memory = true })
 }

@@ -343,13 +343,20 @@ func (p *Pool[T, R]) Shutdown(ctx context.Context) error { return p.b.shutdown(c
 // attempt. When ctx ends before, it stops the pool as Shutdown does and returns the same error.
 // It is what a process calls that is replaced by another one. Results that nobody has read stay
 // stored.
+//
+// NotRun of that error is not known unless Close, Wait or Shutdown has counted before: then it is 0.
+// Where there is no room for another result, or dead letter, Leave waits for some with the outcomes of
+// the jobs that have ended. Those that have none when ctx ends are dropped, and run again when
+// their lease is over.
 func (p *Pool[T, R]) Leave(ctx context.Context) error { return p.b.leaveWork(ctx) }
 
 // Stop ends this process's part of the pool now: the contexts of running jobs are cancelled with
 // [workerpool.ErrStopped] as the cause, and it waits until their functions have returned. One
 // that returns a value has its result; the others are given back and run elsewhere, or
-// later, as if they had not begun. It returns nil: what nobody has read stays stored, unlike in a
-// pool that has its results in memory. From inside a job it would wait for itself.
+// later, as if they had not begun. An outcome that the server has not stored within 2 s, for want of
+// room for it say, is dropped, and the job runs again when its lease is over. It returns nil: what
+// nobody has read stays stored, unlike in a pool that has its results in memory. From inside a
+// job it would wait for itself.
 func (p *Pool[T, R]) Stop() []workerpool.Result[T, R] {
 	p.b.stop()
 	return nil
@@ -363,7 +370,8 @@ func (p *Pool[T, R]) Stats() Stats { return p.b.stats() }
 func (p *Pool[T, R]) Queue(ctx context.Context) (QueueStats, error) { return p.b.queue(ctx) }
 
 // Local returns the pool inside this process, to be looked at: package livepage shows it, and
-// the exporters count it. It is nil for a client.
+// the exporters count it. What that counts as a job is an attempt in this process: one that
+// WithRetry has had tried three times here counts three times. It is nil for a client.
 func (p *Pool[T, R]) Local() workerpool.Inspector {
 	if p.b.worker == nil {
 		return nil

@@ -54,6 +54,9 @@ type Options struct {
 	// memory. Beyond it the server refuses to store, with a JetStream error. The
 	// default is no fixed bound. The server then takes at most three quarters of
 	// what is free when it starts, since it cannot work on a disk that is full.
+	// Pools of package natspool need room for results besides their jobs: jobs
+	// that have filled the store don't go on until it gets more. Have them take
+	// less than half of it (natspool.WithCapacity).
 	MaxStore int64
 
 	// MaxPayload is how many bytes one message may have, from 1 KiB to 64 MiB. The
