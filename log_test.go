@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -25,10 +26,16 @@ func captureLog(t *testing.T) func() string {
 	return b.String
 }
 
+// setLog makes h the handler of the default log until the test ends. Package log then writes to h
+// too, and goes on with that when the old default is back: so what it wrote to is put back as well.
 func setLog(t *testing.T, h slog.Handler) {
-	old := slog.Default()
+	old, out, flags := slog.Default(), log.Writer(), log.Flags()
 	slog.SetDefault(slog.New(h))
-	t.Cleanup(func() { slog.SetDefault(old) })
+	t.Cleanup(func() {
+		slog.SetDefault(old)
+		log.SetOutput(out)
+		log.SetFlags(flags)
+	})
 }
 
 type syncBuffer struct {
