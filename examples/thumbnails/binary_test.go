@@ -121,7 +121,7 @@ func TestBinary_IsCutOff(t *testing.T) {
 			status, errs := p.rest()
 			assert.Equal(t, exitFailed, status)
 			assert.Contains(t, errs, "1 thumbnail made, 2 interrupted, 2 not-run\n")
-			assert.Contains(t, errs, `thumbnails: workerpool "thumbnails": Shutdown: `+tt.cause+" (2 running, 0 not run, 0 results unread)\n")
+			assert.Contains(t, errs, `thumbnails: workerpool "thumbnails": Shutdown: `+tt.cause+" (2 running, 0 not run, 0 results unread, 1 bulk call)\n")
 		})
 	}
 }

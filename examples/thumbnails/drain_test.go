@@ -88,7 +88,7 @@ func TestDrain_CutsOff(t *testing.T) {
 			var cut *workerpool.ShutdownError
 			require.ErrorAs(t, r.end(), &cut)
 			assert.Equal(t, 2, cut.Running)
-			assert.EqualError(t, cut, `workerpool "thumbnails": Shutdown: `+tt.cause+` (2 running, 0 not run, 0 results unread)`)
+			assert.EqualError(t, cut, `workerpool "thumbnails": Shutdown: `+tt.cause+` (2 running, 0 not run, 0 results unread, 1 bulk call)`)
 			eventually(t, "nothing is fetched any more", func() bool { return r.samples.asked("ann").cancelled == 2 })
 		})
 	}
