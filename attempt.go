@@ -34,9 +34,10 @@ func (w *worker[T, R]) try(t *task[T, R]) (again bool) {
 	if out.again {
 		return w.again(t, out)
 	}
-	ended := *t
-	*t = task[T, R]{} // not to keep the job while the place is not back
-	w.finish(ended, out)
+	if lent := w.finish(*t, out); lent {
+		*t = task[T, R]{} // not to keep the job meanwhile
+		w.awaitPlace()
+	}
 	return false
 }
 

@@ -301,15 +301,18 @@ func (w *worker[T, R]) conclude(caught *PanicError) {
 		w.concludeInChunk(c, out)
 		return
 	}
-	w.finish(w.task, out)
+	if lent := w.finish(w.task, out); lent {
+		w.awaitPlace()
+	}
 }
 
-// finish ends the job t, whose Func is through, and delivers its result.
-func (w *worker[T, R]) finish(t task[T, R], out outcome[R]) {
+// finish ends the job t, whose Func is through, and delivers its result. It reports whether the
+// place is lent: then awaitPlace comes next.
+func (w *worker[T, R]) finish(t task[T, R], out outcome[R]) (lent bool) {
 	if t.call != nil {
 		t.call.over()
 	}
-	lent := w.place.end(1)
+	lent = w.place.end(1)
 	if out.err != nil {
 		w.place.failed.Add(1)
 	}
@@ -320,9 +323,7 @@ func (w *worker[T, R]) finish(t task[T, R], out outcome[R]) {
 	w.tries = tries{}
 	w.deliver(t, r)
 	w.finished++
-	if lent {
-		w.awaitPlace()
-	}
+	return lent
 }
 
 // awaitPlace waits until the place is back: a goroutine that Func left behind is
