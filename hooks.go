@@ -104,18 +104,49 @@ func (h *hooked) guard(hook string) {
 	}
 }
 
-// queued calls the hooks in order; so do started and rejected. As in done, the others are
-// called too if one ends the goroutine.
-func (h *hooked) queued(ctx context.Context, j JobInfo) { h.queuedFrom(0, ctx, j) }
+// each calls f with each of the hooks, in order, and with the others too if one panics or ends
+// the goroutine. started differs.
+func (h *hooked) each(hook string, f func(*Hooks)) { h.eachFrom(0, hook, f) }
 
-func (h *hooked) queuedFrom(i int, ctx context.Context, j JobInfo) {
+func (h *hooked) eachFrom(i int, hook string, f func(*Hooks)) {
 	if i == len(h.hooks) {
 		return
 	}
-	defer h.queuedFrom(i+1, ctx, j)
-	if f := h.hooks[i].Queued; f != nil {
-		h.job("Queued", f, ctx, j)
-	}
+	defer h.eachFrom(i+1, hook, f)
+	defer h.guard(hook)
+	f(&h.hooks[i])
+}
+
+func (h *hooked) queued(ctx context.Context, j JobInfo) {
+	h.each("Queued", func(k *Hooks) {
+		if k.Queued != nil {
+			k.Queued(ctx, j)
+		}
+	})
+}
+
+func (h *hooked) rejected(ctx context.Context, err error) {
+	h.each("Rejected", func(k *Hooks) {
+		if k.Rejected != nil {
+			k.Rejected(ctx, err)
+		}
+	})
+}
+
+func (h *hooked) throttled(until time.Time) {
+	h.each("Throttled", func(k *Hooks) {
+		if k.Throttled != nil {
+			k.Throttled(until)
+		}
+	})
+}
+
+func (h *hooked) resized(from, to int) {
+	h.each("Resized", func(k *Hooks) {
+		if k.Resized != nil {
+			k.Resized(from, to)
+		}
+	})
 }
 
 // done calls those that come last first, as deferred functions are: what Started of the
@@ -174,53 +205,4 @@ func (h *hooked) start(f func(context.Context, JobInfo) context.Context, ctx con
 		under = c
 	}
 	return under
-}
-
-func (h *hooked) rejected(ctx context.Context, err error) { h.rejectedFrom(0, ctx, err) }
-
-func (h *hooked) rejectedFrom(i int, ctx context.Context, err error) {
-	if i == len(h.hooks) {
-		return
-	}
-	defer h.rejectedFrom(i+1, ctx, err)
-	if f := h.hooks[i].Rejected; f != nil {
-		h.reject(f, ctx, err)
-	}
-}
-
-func (h *hooked) reject(f func(context.Context, error), ctx context.Context, err error) {
-	defer h.guard("Rejected")
-	f(ctx, err)
-}
-
-func (h *hooked) throttledFrom(i int, until time.Time) {
-	if i == len(h.hooks) {
-		return
-	}
-	defer h.throttledFrom(i+1, until)
-	if f := h.hooks[i].Throttled; f != nil {
-		h.throttle(f, until)
-	}
-}
-
-func (h *hooked) throttle(f func(until time.Time), until time.Time) {
-	defer h.guard("Throttled")
-	f(until)
-}
-
-func (h *hooked) resized(from, to int) { h.resizedFrom(0, from, to) }
-
-func (h *hooked) resizedFrom(i, from, to int) {
-	if i == len(h.hooks) {
-		return
-	}
-	defer h.resizedFrom(i+1, from, to)
-	if f := h.hooks[i].Resized; f != nil {
-		h.resize(f, from, to)
-	}
-}
-
-func (h *hooked) resize(f func(from, to int), from, to int) {
-	defer h.guard("Resized")
-	f(from, to)
 }

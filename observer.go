@@ -148,7 +148,7 @@ func (o *observer) abandoned(ctx context.Context, r *record, job any, t tries, e
 
 // throttled calls the hooks of that name.
 func (o *observer) throttled(until time.Time) {
-	o.contained(func() { o.throttledFrom(0, until) })
+	o.contained(func() { o.hooked.throttled(until) })
 }
 
 // oldestQueued returns when the job was brought that has waited longest, or zero.
