@@ -134,10 +134,7 @@ func (p Pool) busy() string { return fmt.Sprintf("%d of %d workers busy", p.Busy
 
 // wanted says that bulk calls have jobs for more workers, which are not in the queue.
 func (p Pool) wanted() string {
-	if p.Short == 1 {
-		return "a call with many jobs has some for more"
-	}
-	return fmt.Sprintf("%d calls with many jobs have some for more", p.Short)
+	return number(p.Short, "a call with many jobs has some for more", "%d calls with many jobs have some for more")
 }
 
 // left is what a pool still has to do that starts nothing for now, or accepts nothing more.
@@ -147,24 +144,12 @@ func (p Pool) left() string {
 
 // goesOn says that there are calls with many jobs, which may have some that are in no queue.
 func (p Pool) goesOn() string {
-	switch p.Bulk {
-	case 0:
-		return ""
-	case 1:
-		return ", 1 call with many jobs goes on"
-	}
-	return fmt.Sprintf(", %d calls with many jobs go on", p.Bulk)
+	return number(p.Bulk, ", 1 call with many jobs goes on", ", %d calls with many jobs go on")
 }
 
 // later says how many jobs wait for their next attempt.
 func (p Pool) later() string {
-	switch p.Retrying {
-	case 0:
-		return ""
-	case 1:
-		return ", 1 job waits for another attempt"
-	}
-	return fmt.Sprintf(", %d jobs wait for another attempt", p.Retrying)
+	return number(p.Retrying, ", 1 job waits for another attempt", ", %d jobs wait for another attempt")
 }
 
 func (p Pool) refuses() string {
@@ -172,6 +157,17 @@ func (p Pool) refuses() string {
 		return ""
 	}
 	return fmt.Sprintf(" %s/s come all the same, and are refused.", rate(p.Rates.Rejected))
+}
+
+// number says that there is one, or many, which has a place for how many; and nothing of none.
+func number(n int, one, many string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return one
+	}
+	return fmt.Sprintf(many, n)
 }
 
 // rate is a rate as people read it.
