@@ -34,19 +34,20 @@ var errJobless = errors.New("its bytes had no room beside its error, and were le
 func (p *Pool[T, R]) DeadLetters(ctx context.Context) iter.Seq2[DeadLetter[T], error] {
 	return func(yield func(DeadLetter[T], error) bool) {
 		last, err := p.b.lastDead(ctx)
-		for seq := uint64(1); err == nil && seq <= last; seq++ {
-			var msg *jetstream.RawStreamMsg
-			msg, err = p.b.nextDead(ctx, seq)
+		if err != nil {
+			yield(DeadLetter[T]{}, err)
+			return
+		}
+		for seq := uint64(1); seq <= last; seq++ {
+			msg, err := p.b.nextDead(ctx, seq)
 			if err != nil {
-				break
+				yield(DeadLetter[T]{}, err)
+				return
 			}
 			if msg == nil || msg.Sequence > last || !yield(p.deadLetter(msg), nil) {
 				return
 			}
 			seq = msg.Sequence
-		}
-		if err != nil {
-			yield(DeadLetter[T]{}, err)
 		}
 	}
 }
@@ -79,13 +80,10 @@ func (b *base) lastDead(ctx context.Context) (uint64, error) {
 		return 0, nil
 	}
 	info, err := b.remote.dead.Info(ctx)
-	switch {
-	case err == nil:
-		return info.State.LastSeq, nil
-	case ctx.Err() != nil:
-		return 0, b.contextError(ctx, "DeadLetters")
+	if err != nil {
+		return 0, b.noAnswer(ctx, "DeadLetters", err)
 	}
-	return 0, b.unavailable("DeadLetters", err)
+	return info.State.LastSeq, nil
 }
 
 // nextDead returns the first dead letter of this mailbox from seq on, or nil.
@@ -94,10 +92,8 @@ func (b *base) nextDead(ctx context.Context, seq uint64) (*jetstream.RawStreamMs
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return nil, nil
-	case ctx.Err() != nil:
-		return nil, b.contextError(ctx, "DeadLetters")
-	case err != nil:
-		return nil, b.unavailable("DeadLetters", err)
+	case err != nil || ctx.Err() != nil:
+		return nil, b.noAnswer(ctx, "DeadLetters", err)
 	}
 	return msg, nil
 }
@@ -144,10 +140,8 @@ func (b *base) byID(ctx context.Context, op string, s jetstream.Stream, kind, id
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
 		return nil, b.cfg.error([]error{ErrNotFound}, "%s: %q: not found", op, id)
-	case ctx.Err() != nil:
-		return nil, b.contextError(ctx, op)
-	case err != nil:
-		return nil, b.unavailable(op, err)
+	case err != nil || ctx.Err() != nil:
+		return nil, b.noAnswer(ctx, op, err)
 	}
 	return msg, nil
 }

@@ -230,6 +230,14 @@ func (b *base) unavailable(op string, err error) error {
 	return b.cfg.error([]error{ErrUnavailable, err}, "%s: no answer: %v", op, err)
 }
 
+// noAnswer is for a question that has failed with err, be it because ctx has ended.
+func (b *base) noAnswer(ctx context.Context, op string, err error) error {
+	if ctx.Err() != nil {
+		return b.contextError(ctx, op)
+	}
+	return b.unavailable(op, err)
+}
+
 // notStored is for a call whose ctx has ended.
 func (b *base) notStored(ctx context.Context, op string, last error) error {
 	var wraps []error
